@@ -1,0 +1,62 @@
+# Everything a newcomer runs. Python 3.11+ with venv and make is all that is assumed.
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint format bench lock clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$p; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+help:
+	@echo "make serve   run the gateway on http://127.0.0.1:8080 (ARGS=\"…\" goes to dragoman serve)"
+	@echo "make test    set up everything needed, then lint and run the whole test suite"
+	@echo "make lint    ruff, import contracts, pyright strict"
+	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
+	@echo "make lock    refresh the lock files"
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Dragoman needs Python 3.11 or newer with venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements.lock | $(BIN)/python
+	@echo "installing Dragoman into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/runtime
+	@echo "installing what the tests need into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+serve: $(VENV)/runtime
+	@exec $(BIN)/dragoman serve $(ARGS)
+
+test: lint
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/pyright
+
+format: $(VENV)/dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/dev
+	@$(BIN)/python -m bench.run $(ARGS)
+
+# The lock names versions and hashes for every supported Python and no registry.
+lock: $(BIN)/python
+	@$(PIP) install 'uv>=0.9'
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+		--no-annotate --python-version 3.11 pyproject.toml build-requirements.in -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+		--no-annotate --python-version 3.11 -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis bench/build

@@ -1,0 +1,107 @@
+"""JSON, and the only module that touches a JSON library.
+
+msgspec does the work. What this module adds is one error type: malformed JSON, invalid UTF-8 and absurd
+nesting all become :class:`Malformed` with a place, a wrong shape becomes :class:`Mismatch` with a path in the
+client's notation (``messages[1].content``).
+"""
+
+import re
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+T = TypeVar("T")
+
+MAX_DEPTH = 64
+"""Levels of nesting accepted in values whose shape is the client's own (schemas, metadata)."""
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+"""Any value or struct → compact JSON bytes."""
+_PATH = re.compile(r"^(.*?)(?: - at `\$?\.?(.*)`)?$", re.DOTALL)
+
+
+class Malformed(ValueError):
+    """The bytes are not JSON (or not UTF-8, or nested beyond reason)."""
+
+
+class Mismatch(ValueError):
+    """JSON of another shape than expected. ``path`` is the place, ``""`` at the root."""
+
+    def __init__(self, reason: str, path: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+
+
+class Decoder(Generic[T]):
+    """Decode bytes into one type.
+
+    ``decode`` raises :class:`Malformed` or :class:`Mismatch`, and nothing else.
+    """
+
+    def __init__(self, shape: type[T]) -> None:
+        self._decode = msgspec.json.Decoder(shape).decode
+
+    def decode(self, data: bytes | Raw) -> T:
+        try:
+            return self._decode(data)
+        except msgspec.ValidationError as error:
+            found = _PATH.match(str(error))
+            reason, path = (found.group(1), found.group(2) or "") if found else (str(error), "")
+            raise Mismatch(reason, path) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Malformed(str(error)) from None
+        except RecursionError:
+            raise Malformed("the JSON is nested too deeply") from None
+
+
+_any_decoder: Decoder[Any] = Decoder(object)
+
+
+def decode(data: bytes | Raw) -> Any:
+    """Bytes → plain Python values. Raises :class:`Malformed`."""
+    return _any_decoder.decode(data)
+
+
+def quote(text: str) -> Raw:
+    """A Python string → a JSON string literal."""
+    return Raw(_encoder.encode(text))
+
+
+def unquote(literal: bytes | Raw) -> str:
+    """A JSON string literal → a Python string. Raises :class:`Malformed`, :class:`Mismatch`."""
+    return _string_decoder.decode(literal)
+
+
+_string_decoder: Decoder[str] = Decoder(str)
+
+
+def join(literals: "list[bytes]") -> bytes:
+    """Concatenate JSON string literals into one, without decoding them."""
+    if len(literals) == 1:
+        return literals[0]
+    return b'"%b"' % b"".join([literal[1:-1] for literal in literals])
+
+
+def too_deep(data: bytes | Raw, limit: int = MAX_DEPTH) -> bool:
+    """Whether a JSON value is nested deeper than ``limit``. Counting brackets settles nearly every case."""
+    raw = bytes(data)
+    if raw.count(b"{") + raw.count(b"[") <= limit:
+        return False
+    return _depth(decode(raw), limit) > limit
+
+
+def _depth(value: Any, limit: int) -> int:
+    deepest = 0
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    while stack and deepest <= limit:
+        node, level = stack.pop()
+        if isinstance(node, dict):
+            deepest = max(deepest, level)
+            stack.extend((child, level + 1) for child in node.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+        elif isinstance(node, list):
+            deepest = max(deepest, level)
+            stack.extend((child, level + 1) for child in node)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return deepest

@@ -1,0 +1,145 @@
+"""The hub's request: the Anthropic Messages request, as protocol.md §2a describes it.
+
+Structs here encode straight to the wire: field order is byte order, so the same conversation gives the
+same bytes and prompt caches survive. A text is a :data:`JsonText`, the JSON string exactly as it stood
+in the client's body, quotes and escapes included: it is spliced, never decoded, which is what makes a
+large prompt cheap. What we do not model is kept as ``msgspec.Raw``.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+JsonText = Raw
+"""A JSON string literal, quotes included, valid JSON and valid UTF-8."""
+
+
+class CacheControl(Struct, omit_defaults=True):
+    """A prompt-cache breakpoint (protocol.md §2b rule 33)."""
+
+    type: Literal["ephemeral"]
+    ttl: str | UnsetType = UNSET
+
+
+Cached = CacheControl | UnsetType
+
+
+class Text(Struct, tag_field="type", tag="text", omit_defaults=True):
+    text: JsonText
+    cache_control: Cached = UNSET
+
+
+class Base64Source(Struct, tag_field="type", tag="base64"):
+    media_type: str
+    data: JsonText
+
+
+class UrlSource(Struct, tag_field="type", tag="url"):
+    url: JsonText
+
+
+class TextSource(Struct, tag_field="type", tag="text"):
+    media_type: str
+    data: JsonText
+
+
+class Image(Struct, tag_field="type", tag="image", omit_defaults=True):
+    source: Base64Source | UrlSource
+    cache_control: Cached = UNSET
+
+
+class Document(Struct, tag_field="type", tag="document", omit_defaults=True):
+    source: Base64Source | UrlSource | TextSource
+    title: JsonText | UnsetType = UNSET
+    cache_control: Cached = UNSET
+
+
+class Thinking(Struct, tag_field="type", tag="thinking"):
+    """Signed thinking; goes back byte for byte or not at all (protocol.md §0.6)."""
+
+    thinking: JsonText
+    signature: JsonText
+
+
+class RedactedThinking(Struct, tag_field="type", tag="redacted_thinking"):
+    data: JsonText
+
+
+class ToolUse(Struct, tag_field="type", tag="tool_use", omit_defaults=True):
+    id: str
+    name: str
+    input: Raw
+    """A JSON object."""
+    cache_control: Cached = UNSET
+
+
+class ToolResult(Struct, tag_field="type", tag="tool_result", omit_defaults=True):
+    tool_use_id: str
+    content: "list[Text | Image] | UnsetType" = UNSET
+    is_error: bool = False
+    cache_control: Cached = UNSET
+
+
+Block = Text | Image | Document | Thinking | RedactedThinking | ToolUse | ToolResult | Raw
+"""One content block; ``Raw`` is a block of a kind we do not model, kept as it is."""
+
+
+class Message(Struct):
+    role: Literal["user", "assistant", "system"]
+    content: list[Block]
+
+
+class Tool(Struct, omit_defaults=True):
+    name: str
+    input_schema: Raw
+    description: JsonText | UnsetType = UNSET
+    strict: bool | UnsetType = UNSET
+    cache_control: Cached = UNSET
+
+
+class ToolChoice(Struct, omit_defaults=True):
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | UnsetType = UNSET
+    disable_parallel_tool_use: bool | UnsetType = UNSET
+
+
+class ThinkingConfig(Struct, omit_defaults=True):
+    type: Literal["enabled", "disabled", "adaptive", "between_tools"]
+    budget_tokens: int | UnsetType = UNSET
+    display: str | UnsetType = UNSET
+
+
+class OutputFormat(Struct):
+    type: Literal["json_schema"]
+    schema: Raw
+
+
+class OutputConfig(Struct, omit_defaults=True):
+    effort: str | UnsetType = UNSET
+    format: OutputFormat | UnsetType = UNSET
+
+
+class Metadata(Struct):
+    user_id: str
+
+
+class Request(Struct, omit_defaults=True):
+    """One Messages request. Tools and system come before messages: the order of the cached prefix."""
+
+    model: str
+    """The id the account's upstream knows; carriers may replace it."""
+    max_tokens: int
+    tools: list[Tool | Raw] | UnsetType = UNSET
+    system: list[Text] | UnsetType = UNSET
+    messages: list[Message] = []
+    tool_choice: ToolChoice | UnsetType = UNSET
+    thinking: ThinkingConfig | UnsetType = UNSET
+    output_config: OutputConfig | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
+    stop_sequences: list[str] | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
+    service_tier: str | UnsetType = UNSET
+    cache_control: Cached = UNSET
+    stream: bool = False

@@ -1,0 +1,80 @@
+"""Token usage in Anthropic's sense: input excludes what the prompt cache read or wrote (protocol.md §3, §5c)."""
+
+from msgspec import Struct
+
+
+class CacheCreation(Struct):
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+
+
+class OutputDetails(Struct):
+    thinking_tokens: int = 0
+
+
+class WireUsage(Struct):
+    """``usage`` as it arrives; ``None`` means "not said", which differs from 0."""
+
+    input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
+    output_tokens_details: OutputDetails | None = None
+    service_tier: str | None = None
+
+
+class Usage(Struct):
+    """Tokens of one request by price class. All counts are ≥ 0."""
+
+    input: int = 0
+    """Input tokens neither read from nor written to the cache."""
+    cache_read: int = 0
+    cache_write: int = 0
+    """All cache writes, whatever their life."""
+    cache_write_1h: int = 0
+    """The part of ``cache_write`` kept for an hour."""
+    output: int = 0
+    """Output tokens, thinking included."""
+    thinking: int = 0
+    service_tier: str | None = None
+    seen: bool = False
+    """Whether upstream said anything at all."""
+
+    @property
+    def prompt(self) -> int:
+        """All input tokens, OpenAI's ``prompt_tokens``."""
+        return self.input + self.cache_read + self.cache_write
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.output
+
+    def fold(self, wire: WireUsage) -> None:
+        """Take over what ``wire`` says. Figures are cumulative: they replace, they never add."""
+        self.seen = True
+        if wire.input_tokens is not None:
+            self.input = max(wire.input_tokens, 0)
+        if wire.cache_read_input_tokens is not None:
+            self.cache_read = max(wire.cache_read_input_tokens, 0)
+        if wire.cache_creation_input_tokens is not None:
+            self.cache_write = max(wire.cache_creation_input_tokens, 0)
+        if wire.cache_creation is not None:
+            self.cache_write_1h = max(wire.cache_creation.ephemeral_1h_input_tokens, 0)
+        if wire.output_tokens is not None:
+            self.output = max(wire.output_tokens, 0)
+        if wire.output_tokens_details is not None:
+            self.thinking = max(wire.output_tokens_details.thinking_tokens, 0)
+        if wire.service_tier is not None:
+            self.service_tier = wire.service_tier
+
+    def add(self, other: "Usage") -> None:
+        """Add a parallel request's usage (``n`` choices are ``n`` upstream requests)."""
+        self.input += other.input
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+        self.cache_write_1h += other.cache_write_1h
+        self.output += other.output
+        self.thinking += other.thinking
+        self.service_tier = self.service_tier or other.service_tier
+        self.seen = self.seen or other.seen
