@@ -1,8 +1,9 @@
 """What kind of image some bytes are, and how large, told from their head alone.
 
-Labels lie: a phone's HEIC arrives as ``image/png``, a screenshot as ``image/jpg``. So the media type
-is read from the bytes, and pixels are never decoded here. The first few KiB are enough for every format
-but a JPEG whose metadata is longer than the head given: its kind is known then, its size is not.
+Labels lie: a phone's HEIC arrives as ``image/png``, a screenshot as ``image/jpg``. So the media
+type is read from the bytes, and pixels are never decoded here. The first few KiB are enough for
+every format but a JPEG with metadata longer than the head given: its kind is known then, its size
+is not.
 """
 
 import re
@@ -22,7 +23,7 @@ class ImageInfo(NamedTuple):
 
 
 def sniff(data: bytes) -> ImageInfo | None:
-    """Recognise PNG, JPEG, GIF, WebP, HEIC, HEIF, AVIF, BMP, TIFF and SVG; ``None`` for all else."""
+    """PNG, JPEG, GIF, WebP, HEIC, HEIF, AVIF, BMP, TIFF and SVG; ``None`` for anything else."""
     for magic, read in _MAGIC:
         if data.startswith(magic):
             found = read(data)
@@ -117,7 +118,7 @@ def _iso_media(data: bytes) -> ImageInfo | None:
 
 
 def _spatial_extents(data: bytes) -> tuple[int, int]:
-    """The largest ``ispe`` property in the head: tiles and thumbnails are smaller than the whole."""
+    """The largest ``ispe`` property in the head: tiles and thumbnails are smaller."""
     sizes = [
         (_big(data, at + 8, at + 12), _big(data, at + 12, at + 16))
         for at in (found.start() for found in re.finditer(b"ispe", data))

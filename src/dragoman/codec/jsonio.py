@@ -1,12 +1,12 @@
 """JSON, and the only module that touches a JSON library.
 
-msgspec does the work. What this module adds is one error type: malformed JSON, invalid UTF-8 and absurd
-nesting all become :class:`Malformed` with a place, a wrong shape becomes :class:`Mismatch` with a path in the
-client's notation (``messages[1].content``).
+msgspec does the work. What this module adds is one error type: malformed JSON, invalid UTF-8 and
+absurd nesting all become :class:`Malformed` with a place, a wrong shape becomes :class:`Mismatch`
+with a path in the client's notation (``messages[1].content``).
 """
 
 import re
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Raw
@@ -86,22 +86,27 @@ def join(literals: "list[bytes]") -> bytes:
 
 
 def too_deep(data: bytes | Raw, limit: int = MAX_DEPTH) -> bool:
-    """Whether a JSON value is nested deeper than ``limit``. Counting brackets settles nearly every case."""
+    """Whether a JSON value is nested deeper than ``limit``.
+
+    Counting brackets settles nearly every case.
+    """
     raw = bytes(data)
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
     return _depth(decode(raw), limit) > limit
 
 
-def _depth(value: Any, limit: int) -> int:
+def _depth(value: object, limit: int) -> int:
     deepest = 0
-    stack: list[tuple[Any, int]] = [(value, 1)]
+    stack: list[tuple[object, int]] = [(value, 1)]
     while stack and deepest <= limit:
         node, level = stack.pop()
         if isinstance(node, dict):
-            deepest = max(deepest, level)
-            stack.extend((child, level + 1) for child in node.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+            children = list(cast("dict[str, object]", node).values())
         elif isinstance(node, list):
-            deepest = max(deepest, level)
-            stack.extend((child, level + 1) for child in node)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            children = cast("list[object]", node)
+        else:
+            continue
+        deepest = max(deepest, level)
+        stack.extend((child, level + 1) for child in children)
     return deepest
