@@ -1,7 +1,7 @@
 """The only reader of time.
 
-``wall()`` is for records that people read, ``mono()`` for durations and deadlines. Both are handed to
-whoever needs them as a :class:`Clock`, so a test can move time by hand.
+``wall()`` is for records that people read, ``mono()`` for durations and deadlines. Both are handed
+to whoever needs them as a :class:`Clock`, so a test can move time by hand.
 """
 
 import time

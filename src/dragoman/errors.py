@@ -1,9 +1,9 @@
 """What can go wrong, once: the one error type, the one table, the five outcomes.
 
-Everything that fails on a request raises :class:`Failure` with a ``kind``. :data:`TABLE` says for each kind
-which HTTP status a client sees, which OpenAI ``type`` and ``code`` and which Anthropic ``type`` it
-carries, whose fault it is, whether another account may be tried and whether the account cools down.
-A dialect only renders; it decides nothing.
+Everything that fails on a request raises :class:`Failure` with a ``kind``. :data:`TABLE` says for
+each kind which HTTP status a client sees, which OpenAI ``type`` and ``code`` and which Anthropic
+``type`` it carries, whose fault it is, whether another account may be tried and whether the account
+cools down. A dialect only renders; it decides nothing.
 
     Failure
     ├── blame CLIENT    the request is wrong, or its key may not do this
@@ -43,7 +43,8 @@ class Kind(NamedTuple):
     anthropic_type: str
     blame: Blame
     retry: bool = False
-    """Another account may succeed where this one failed, before the first byte reached the client."""
+    """Another account may succeed where this one failed, before the first byte reached the client.
+    """
     cools: bool = False
     """The account is left alone for a while."""
 
@@ -92,8 +93,8 @@ TABLE: dict[str, Kind] = {
     "internal": Kind(500, "server_error", "internal_error", "api_error", _G),
     "draining": Kind(503, "server_error", "draining", "overloaded_error", _G),
     "no_account": Kind(503, _UP, "no_account_available", "overloaded_error", _G),
-    # An upstream account, seen from one attempt. What is still standing when no account is left to try
-    # is what the client gets.
+    # An upstream account, seen from one attempt. What is still standing when no account is left to
+    # try is what the client gets.
     "upstream_rejected": Kind(400, _INVALID, None, _INVALID, _C),
     "upstream_refused": Kind(502, _UP, "upstream_refused", "api_error", _U, True, True),
     "upstream_throttled": Kind(429, _LIMIT, "rate_limit_exceeded", _LIMIT, _U, True, True),
@@ -117,8 +118,8 @@ class Failure(Exception):
     ``kind`` is a key of :data:`TABLE`. ``message`` is written for the person who sent the request.
     ``param`` is the path of the offending field in the client's own request
     (``messages[1].content[0].image_url.url``). ``detail`` is for the log only and never leaves the
-    process. ``retry_after_s`` becomes the ``retry-after`` header. ``status`` overrides the table where an
-    upstream's own status is kept (an upstream 400 the client caused).
+    process. ``retry_after_s`` becomes the ``retry-after`` header. ``status`` overrides the table
+    where an upstream's own status is kept (an upstream 400 the client caused).
     """
 
     def __init__(

@@ -76,6 +76,45 @@ def unquote(literal: bytes | Raw) -> str:
 
 
 _string_decoder: Decoder[str] = Decoder(str)
+_ESCAPED = re.compile(rb"\\\\(?:u([0-9a-fA-F]{4}))?")
+
+
+def text_of(literal: bytes | Raw) -> str:
+    """Like :func:`unquote`, but half a surrogate pair becomes U+FFFD instead of an error.
+
+    Some servers cut a text between the two halves; JSON allows it, Unicode does not.
+    """
+    try:
+        return unquote(literal)
+    except Malformed:
+        return unquote(without_lone_surrogates(bytes(literal)))
+
+
+def without_lone_surrogates(data: bytes) -> bytes:
+    """JSON with every escaped half of a surrogate pair replaced by ``\\ufffd``."""
+    return _SURROGATES.sub(_replace_lone, data)
+
+
+_SURROGATES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)",
+    re.DOTALL,
+)
+
+
+def _replace_lone(found: re.Match[bytes]) -> bytes:
+    escape = found.group()
+    return rb"\ufffd" if len(escape) == 6 else escape
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are valid UTF-8. msgspec does not look inside what it keeps as ``Raw``."""
+    if data.isascii():
+        return True
+    try:
+        str(data, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def join(literals: "list[bytes]") -> bytes:

@@ -1,0 +1,69 @@
+"""One upstream account in memory: its credential, its share, its health."""
+
+import fnmatch
+from collections.abc import Sequence
+
+from dragoman.affinity import seed
+from dragoman.upstream import UpstreamClient
+
+
+class Account:
+    """One upstream credential.
+
+    ``weight`` is its share of new conversations, ``priority`` higher first, ``max_concurrency``
+    requests in flight (0 = no limit). ``cool_until`` is in ``mono()`` seconds.
+    """
+
+    __slots__ = (
+        "_serves",
+        "client",
+        "cool_until",
+        "failures",
+        "headers",
+        "in_flight",
+        "max_concurrency",
+        "models",
+        "name",
+        "priority",
+        "provider",
+        "reason",
+        "seed",
+        "weight",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        provider: str,
+        client: UpstreamClient,
+        headers: bytes,
+        models: Sequence[str] = ("*",),
+    ) -> None:
+        self.name = name
+        self.provider = provider
+        self.client = client
+        self.headers = headers
+        """Credential and protocol version as ready header lines."""
+        self.models = tuple(models)
+        self.weight = 1.0
+        self.priority = 0
+        self.max_concurrency = 0
+        self.seed = seed(name)
+        self.in_flight = 0
+        self.cool_until = 0.0
+        self.failures = 0
+        self.reason = ""
+        self._serves: dict[str, bool] = {}
+
+    def serves(self, model: str) -> bool:
+        """Whether the account's globs take a model id."""
+        known = self._serves.get(model)
+        if known is None:
+            known = any(fnmatch.fnmatchcase(model, glob) for glob in self.models)
+            if len(self._serves) < 1000:
+                self._serves[model] = known
+        return known
+
+    @property
+    def full(self) -> bool:
+        return 0 < self.max_concurrency <= self.in_flight

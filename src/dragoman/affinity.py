@@ -1,0 +1,108 @@
+"""Which conversation a request belongs to, and where that conversation lives.
+
+The identity is the first of interface.md §4's sources, always scoped by the API key, reduced to 64
+bits. Its home is found by rendezvous hashing over the accounts: every account gets a score from
+(conversation, account), the highest wins, so replicas agree without talking and taking an account
+away moves only the conversations that lived on it. Weights follow the logarithmic method: an
+account of weight 2 wins twice as many conversations.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from dragoman.hub.request import Request, Text, Tool
+
+HEADERS = (
+    "x-conversation-id",
+    "x-session-id",
+    "x-claude-code-session-id",
+    "session_id",
+    "conversation_id",
+)
+"""Headers that name a conversation, best first."""
+
+_MASK = (1 << 64) - 1
+
+
+class Identity(NamedTuple):
+    """A conversation: its 64-bit hash, and which source named it (for logs and explanations)."""
+
+    hash: int
+    source: str
+
+
+def identify(
+    headers: Mapping[str, str], request: Request, hints: "Hints", scope: bytes
+) -> Identity:
+    """The conversation of a request. ``scope`` is the key's seed."""
+    for name in HEADERS:
+        value = headers.get(name)
+        if value:
+            return Identity(_hash(scope, name.encode(), value.encode("utf-8", "replace")), name)
+    if hints.metadata_user_id:
+        return Identity(
+            _hash(scope, b"metadata.user_id", hints.metadata_user_id.encode("utf-8", "replace")),
+            "metadata.user_id",
+        )
+    if hints.cache_key:
+        return Identity(
+            _hash(scope, b"prompt_cache_key", hints.cache_key.encode("utf-8", "replace")),
+            "prompt_cache_key",
+        )
+    opening = _opening(request)
+    if hints.user:
+        # One user has many chats: the user alone would put them all on one account.
+        return Identity(
+            _hash(scope, b"user", hints.user.encode("utf-8", "replace"), opening), "user"
+        )
+    return Identity(_hash(scope, b"opening", opening), "opening")
+
+
+class Hints(NamedTuple):
+    """What the body says about identity."""
+
+    metadata_user_id: str
+    cache_key: str
+    user: str
+
+
+def score(conversation: int, seed: int, weight: float) -> float:
+    """An account's claim on a conversation; the highest claim wins."""
+    mixed = (conversation ^ seed) * 0x9E3779B97F4A7C15 & _MASK
+    mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93 & _MASK
+    mixed ^= mixed >> 32
+    return -weight / math.log((mixed + 1) / (_MASK + 2))
+
+
+def seed(name: str) -> int:
+    """An account's 64-bit seed, from its name: stable over restarts and replicas."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+
+
+def _opening(request: Request) -> bytes:
+    """Tools, system and the first user message, hashed.
+
+    What a conversation keeps from turn to turn.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    if request.tools is not UNSET:
+        for tool in request.tools:
+            digest.update(tool.name.encode() if isinstance(tool, Tool) else tool)
+    if request.system is not UNSET:
+        for text in request.system:
+            digest.update(text.text)
+    for message in request.messages:
+        if message.role == "user":
+            for block in message.content:
+                if isinstance(block, Text):
+                    digest.update(block.text)
+            break
+    return digest.digest()
+
+
+def _hash(*parts: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(b"\0".join(parts), digest_size=8).digest())

@@ -1,0 +1,46 @@
+"""The dialects there are: one line each."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from dragoman.catalogue.catalogue import Catalogue
+from dragoman.dialects import chat
+from dragoman.errors import Failure
+from dragoman.hub.events import Event, Reply
+from dragoman.hub.usage import Usage
+
+
+class Parse(Protocol):
+    """Client bytes → what is asked. Raises Failure only."""
+
+    def __call__(self, body: bytes, catalogue: Catalogue, *, strict: bool) -> chat.Parsed: ...
+
+
+class Writer(Protocol):
+    """Upstream events → client bytes, for one choice of one stream."""
+
+    def feed(self, events: list[Event]) -> bytes: ...
+    def close(self, usage: Usage) -> bytes: ...
+
+
+class Dialect(NamedTuple):
+    """What a client speaks."""
+
+    name: str
+    parse: Parse
+    writer: Callable[[chat.Parsed, int], Writer]
+    reply: Callable[[chat.Parsed, list[Reply], int], bytes]
+    error_body: Callable[[Failure], bytes]
+    error_event: Callable[[Failure], bytes]
+    keepalive: bytes
+
+
+CHAT = Dialect(
+    "chat",
+    chat.parse,
+    chat.StreamWriter,
+    chat.reply,
+    chat.error_body,
+    chat.error_event,
+    chat.KEEPALIVE,
+)

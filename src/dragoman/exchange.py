@@ -1,0 +1,156 @@
+"""One request and its way of answering.
+
+Which headers, in which dialect, before or after the head is sent.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import quote
+
+from msgspec import UNSET
+
+from dragoman import affinity, routing
+from dragoman.dialects.chat import Parsed
+from dragoman.dialects.registry import Dialect
+from dragoman.errors import Failure
+from dragoman.gateway import Gateway
+from dragoman.http.call import Call
+from dragoman.hub.request import Text, ToolResult
+from dragoman.limits import Ticket
+from dragoman.principal import Principal
+from dragoman.record import Record
+
+JSON = ("content-type", "application/json")
+_PLAIN = " !#$&'()*+./:;<>?@[]^_`{|}~"
+"""What a warning may hold as it is, beside letters, digits and the dash.
+
+No comma, no equals sign.
+"""
+_EVENT_STREAM = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+)
+
+
+class Exchange:
+    """One request on its way to one answer."""
+
+    __slots__ = ("call", "dialect", "gw", "record", "ticket")
+
+    def __init__(self, call: Call, dialect: Dialect, gw: Gateway, record: Record) -> None:
+        self.call = call
+        self.dialect = dialect
+        self.gw = gw
+        self.record = record
+        self.ticket: Ticket | None = None
+
+    def accept(self, parsed: Parsed, principal: Principal) -> None:
+        """Take note of what is asked. Raises ``model_not_allowed``."""
+        record = self.record
+        record.model = parsed.client_model
+        record.stream = parsed.stream
+        record.warnings = parsed.warnings
+        if not principal.may_use(parsed.client_model) and not principal.may_use(parsed.model.id):
+            raise Failure(
+                "model_not_allowed",
+                f"This API key may not use the model `{parsed.client_model}`.",
+                param="model",
+            )
+
+    def wanted(self, parsed: Parsed, principal: Principal) -> routing.Wanted:
+        """What routing is asked: the model, and the conversation it belongs to."""
+        options = self.gw.options
+        if options.affinity:
+            hints = affinity.Hints(parsed.metadata_user_id, parsed.cache_key, parsed.user)
+            identity = affinity.identify(self.call.headers, parsed.request, hints, principal.seed)
+            conversation = identity.hash
+            self.record.conversation = f"{conversation:016x}"
+        else:
+            conversation = random.getrandbits(64)
+        return routing.Wanted(parsed.request.model, conversation, options.max_attempts)
+
+    def keep_alive(self) -> None:
+        """Let comments flow while upstream is silent, from now to the end of the stream."""
+        self.call.on_idle(self.gw.options.keepalive_s, partial(_comment, self))
+
+    def begin(self) -> None:
+        """Send the head of the stream, unless a comment already had to."""
+        if self.call.sent:
+            return
+        self.record.first_byte = self.gw.clock.mono()
+        self.record.status = 200
+        self.call.begin(200, [*_EVENT_STREAM, *self.headers()])
+
+    def respond(self, status: int, body: bytes) -> None:
+        """Send a whole JSON answer."""
+        self.record.first_byte = self.gw.clock.mono()
+        self.record.status = status
+        self.call.respond(status, [JSON, *self.headers()], body)
+
+    def fail(self, failure: Failure, extra: Sequence[tuple[str, str]] = ()) -> None:
+        """Tell the client what went wrong.
+
+        As a status while that is possible, else inside the stream.
+        """
+        call, record = self.call, self.record
+        record.fail(failure)
+        if call.gone:
+            return
+        if call.sent:
+            call.write(self.dialect.error_event(failure))
+            call.end()
+            return
+        record.status = failure.status
+        headers = [JSON, *self.headers(), *extra]
+        if failure.retry_after_s is not None:
+            headers.append(("retry-after", str(max(1, math.ceil(failure.retry_after_s)))))
+        call.respond(failure.status, headers, self.dialect.error_body(failure))
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers every answer carries, as far as they are known by now (interface.md §4)."""
+        call, record = self.call, self.record
+        headers = self.ticket.rate_headers() if self.ticket else []
+        conversation = call.headers.get("x-conversation-id")
+        if conversation:
+            headers.append(("x-conversation-id", conversation))
+        if record.warnings:
+            headers.append(("x-dragoman-warnings", ", ".join(map(_warning, record.warnings))))
+        if record.attempts and self.gw.options.expose_routing:
+            headers.append(("x-dragoman-account", record.account))
+            headers.append(("x-dragoman-attempts", str(record.attempts)))
+        return headers
+
+
+def estimate(parsed: Parsed) -> int:
+    """A prompt's tokens, roughly: four bytes a token, 1,500 an image. Only for reservations."""
+    size = images = 0
+    request = parsed.request
+    blocks = [block for message in request.messages for block in message.content]
+    for block in blocks:
+        if isinstance(block, Text):
+            size += len(bytes(block.text))
+        elif isinstance(block, ToolResult) and block.content is not UNSET:
+            size += sum(len(bytes(part.text)) for part in block.content if isinstance(part, Text))
+        else:
+            images += 1
+    if request.system is not UNSET:
+        size += sum(len(bytes(text.text)) for text in request.system)
+    return max(1, (size // 4 + images * 1500) * parsed.n)
+
+
+def _comment(exchange: Exchange) -> None:
+    """Something on the wire while upstream says nothing, so that nobody in between gives up."""
+    exchange.begin()
+    exchange.call.write(exchange.dialect.keepalive)
+
+
+def _warning(warning: tuple[str, str]) -> str:
+    """``name=reason`` as a header may carry it.
+
+    The names of unknown fields are the client's own text.
+    """
+    name, reason = warning
+    return f"{quote(name, safe=_PLAIN)}={quote(reason, safe=_PLAIN)}"

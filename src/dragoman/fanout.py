@@ -1,0 +1,95 @@
+"""Several choices (``n``): as many upstream requests side by side, folded into one answer.
+
+Claude answers one choice a request. All choices share the plan, so they land on the conversation's
+account and its prompt cache. When the client leaves, every one of them is cancelled. No byte is
+sent before all choices have begun, so a choice that cannot begin fails the request with a real
+status; one that breaks later ends the stream with its error.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+from dragoman import attempts
+from dragoman.account import Account
+from dragoman.dialects.chat import Parsed
+from dragoman.exchange import Exchange
+from dragoman.hub.usage import Usage
+from dragoman.record import fold
+
+T = TypeVar("T")
+
+
+async def serve(
+    exchange: Exchange, parsed: Parsed, plan: list[Account], up: attempts.Upstream
+) -> None:
+    """Answer a request for ``parsed.n`` choices. Raises the first Failure of any of them."""
+    if parsed.stream:
+        await _stream(exchange, parsed, plan, up)
+    else:
+        await _whole(exchange, parsed, plan, up)
+
+
+async def _whole(
+    exchange: Exchange, parsed: Parsed, plan: list[Account], up: attempts.Upstream
+) -> None:
+    gw, record = exchange.gw, exchange.record
+    replies = await _together([attempts.whole(gw.pool, plan, up, record) for _ in range(parsed.n)])
+    for reply in replies:
+        usage = Usage()
+        usage.fold(reply.usage)
+        record.usage.add(usage)
+    exchange.respond(200, exchange.dialect.reply(parsed, replies, int(gw.clock.wall())))
+
+
+async def _stream(
+    exchange: Exchange, parsed: Parsed, plan: list[Account], up: attempts.Upstream
+) -> None:
+    call, gw, record = exchange.call, exchange.gw, exchange.record
+    exchange.keep_alive()
+    created = int(gw.clock.wall())
+    async with AsyncExitStack() as stack:
+
+        async def begin() -> attempts.Answer:
+            answer = await attempts.stream(gw.pool, plan, up, record)
+            return await stack.enter_async_context(answer)
+
+        answers = await _together([begin() for _ in range(parsed.n)])
+        exchange.begin()
+        writers = [exchange.dialect.choice(parsed, created, index) for index in range(parsed.n)]
+        await _together(
+            [
+                _pump(exchange, answer, writer)
+                for answer, writer in zip(answers, writers, strict=True)
+            ]
+        )
+    call.write(exchange.dialect.end(parsed, created, record.usage))
+    call.end()
+
+
+async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Any) -> None:
+    """One choice's events into the shared stream."""
+    call = exchange.call
+    usage = Usage()
+    try:
+        async for events in answer:
+            fold(usage, events)
+            data = writer.feed(events)
+            if data:
+                call.write(data)
+                if call.paused:
+                    await call.drained()
+    finally:
+        exchange.record.usage.add(usage)
+    call.write(writer.finish())
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all; when one fails, cancel the others and raise what it raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,39 @@
+"""What a request needs, in one frozen bundle.
+
+A reload makes a new one, running requests keep theirs.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dragoman.auth.keys import Keys
+from dragoman.catalogue.catalogue import Catalogue
+from dragoman.clock import Clock
+from dragoman.limits import Limits
+from dragoman.pool import Pool
+from dragoman.record import Record
+from dragoman.upstream import Timeouts
+
+
+class Options(NamedTuple):
+    """Settings of the request path."""
+
+    strict: bool
+    affinity: bool
+    max_attempts: int
+    keepalive_s: float
+    expose_routing: bool
+    timeouts: Timeouts
+
+
+class Gateway(NamedTuple):
+    """Everything ``serve`` works with."""
+
+    clock: Clock
+    keys: Keys
+    limits: Limits
+    catalogue: Catalogue
+    pool: Pool
+    options: Options
+    finished: Callable[[Record], None]
+    """Told about every request when it has ended, with its outcome."""

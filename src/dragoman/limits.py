@@ -1,0 +1,222 @@
+"""What a key may consume, and the ticket every request carries: admit → reserve → settle once.
+
+A key's counters live in memory. Rates are token buckets: full at first, refilled evenly, so a limit
+of 60 a minute allows a burst of 60 and then one a second. Tokens are charged an estimate before the
+request is sent and corrected by what upstream reported; a bucket may go below zero by that
+correction, never by admission. The ticket is the only place where usage is folded and where a
+request ends.
+"""
+
+import math
+from collections.abc import Sequence
+from types import TracebackType
+
+from dragoman.clock import Clock
+from dragoman.errors import Failure
+from dragoman.hub.usage import Usage
+from dragoman.principal import Principal
+
+
+class Bucket:
+    """A token bucket of ``per_minute`` units. Time is ``mono()`` seconds."""
+
+    __slots__ = ("capacity", "level", "rate", "stamp")
+
+    def __init__(self, per_minute: int, now: float) -> None:
+        self.capacity = float(per_minute)
+        self.level = self.capacity
+        self.rate = per_minute / 60.0
+        self.stamp = now
+
+    def refill(self, now: float) -> float:
+        """The level now."""
+        self.level = min(self.capacity, self.level + (now - self.stamp) * self.rate)
+        self.stamp = now
+        return self.level
+
+    def wait_s(self, amount: float) -> float:
+        """Seconds until ``amount`` units are there; call after :meth:`refill`."""
+        return max(0.0, (min(amount, self.capacity) - self.level) / self.rate)
+
+    def full_in_s(self) -> float:
+        return max(0.0, (self.capacity - self.level) / self.rate)
+
+
+class Counters:
+    """What one key is consuming."""
+
+    __slots__ = ("in_flight", "requests", "reserved", "tokens", "used")
+
+    def __init__(self, principal: Principal, now: float) -> None:
+        self.in_flight = 0
+        self.requests = Bucket(principal.rpm, now) if principal.rpm else None
+        self.tokens = Bucket(principal.tpm, now) if principal.tpm else None
+        self.used = 0
+        """Tokens of every kind, for life."""
+        self.reserved = 0
+        """Estimates of requests under way, held against the quota."""
+
+
+class Limits:
+    """The counters of all keys, and the way in."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._counters: dict[str, Counters] = {}
+
+    def counters(self, principal: Principal) -> Counters:
+        """A key's counters, made when first needed."""
+        found = self._counters.get(principal.id)
+        if found is None:
+            found = self._counters[principal.id] = Counters(principal, self._clock.mono())
+        return found
+
+    def adopt(self, before: "Limits", principals: Sequence[Principal]) -> None:
+        """Carry over what the same keys consumed, after a reload.
+
+        Changed rates start with full buckets.
+        """
+        for principal in principals:
+            old = before._counters.get(principal.id)
+            if old is None:
+                continue
+            fresh = Counters(principal, self._clock.mono())
+            for new_bucket, old_bucket in (
+                (fresh.requests, old.requests),
+                (fresh.tokens, old.tokens),
+            ):
+                if new_bucket and old_bucket and new_bucket.capacity == old_bucket.capacity:
+                    new_bucket.level, new_bucket.stamp = old_bucket.level, old_bucket.stamp
+            # Requests under way release into the old object, so the shared figures move as one
+            # object.
+            old.requests, old.tokens = fresh.requests, fresh.tokens
+            self._counters[principal.id] = old
+
+    def ticket(self, principal: Principal, usage: Usage, started: float) -> "Ticket":
+        """A ticket for one request, not yet admitted; ``usage`` is what it folds into."""
+        return Ticket(principal, self.counters(principal), usage, started)
+
+
+class Ticket:
+    """One request's claim on its key's limits.
+
+    Entering it admits the request before its body is read; leaving it settles, exactly once,
+    whatever happened in between.
+    """
+
+    __slots__ = ("_started", "counters", "estimate", "principal", "usage")
+
+    def __init__(
+        self, principal: Principal, counters: Counters, usage: Usage, started: float
+    ) -> None:
+        self.principal = principal
+        self.counters = counters
+        self.usage = usage
+        self.estimate = 0
+        self._started = started
+
+    def __enter__(self) -> "Ticket":
+        """Admit.
+
+        Raises ``quota_exhausted`` or ``rate_limited`` (requests, concurrency, overdrawn tokens).
+        """
+        principal, counters = self.principal, self.counters
+        if principal.token_quota and counters.used + counters.reserved >= principal.token_quota:
+            raise _quota(principal)
+        if principal.concurrency and counters.in_flight >= principal.concurrency:
+            raise Failure(
+                "rate_limited",
+                f"This API key already has {principal.concurrency} requests in flight, its limit.",
+                retry_after_s=1,
+            )
+        if counters.tokens is not None and counters.tokens.refill(self._started) <= 0:
+            raise _rate("tokens", principal.tpm, counters.tokens.wait_s(1))
+        if counters.requests is not None:
+            if counters.requests.refill(self._started) < 1:
+                raise _rate("requests", principal.rpm, counters.requests.wait_s(1))
+            counters.requests.level -= 1
+        counters.in_flight += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        counters = self.counters
+        counters.in_flight -= 1
+        counters.reserved -= self.estimate
+        spent = self.usage.total if self.usage.seen else 0
+        counters.used += spent
+        if counters.tokens is not None:
+            counters.tokens.level += self.estimate - spent
+
+    @property
+    def metered(self) -> bool:
+        """Whether an estimate of the prompt is needed at all."""
+        return bool(self.principal.tpm or self.principal.token_quota)
+
+    def reserve(self, estimate: int, now: float) -> None:
+        """Charge an estimate of the prompt's tokens.
+
+        Raises ``rate_limited`` or ``quota_exhausted``.
+        """
+        principal, counters = self.principal, self.counters
+        if principal.token_quota and (
+            counters.used + counters.reserved + estimate > principal.token_quota
+        ):
+            raise _quota(principal)
+        bucket = counters.tokens
+        if bucket is not None:
+            level = bucket.refill(now)
+            # A prompt larger than the whole bucket passes when the bucket is full: it could never
+            # pass otherwise.
+            if estimate > level and level < bucket.capacity:
+                raise _rate("tokens", principal.tpm, bucket.wait_s(estimate))
+            bucket.level -= estimate
+        counters.reserved += estimate
+        self.estimate = estimate
+
+    def rate_headers(self) -> list[tuple[str, str]]:
+        """``x-ratelimit-*`` in OpenAI's names, for the limits the key has."""
+        headers: list[tuple[str, str]] = []
+        for name, bucket in (
+            ("requests", self.counters.requests),
+            ("tokens", self.counters.tokens),
+        ):
+            if bucket is not None:
+                headers += (
+                    (f"x-ratelimit-limit-{name}", f"{bucket.capacity:.0f}"),
+                    (f"x-ratelimit-remaining-{name}", str(max(0, math.floor(bucket.level)))),
+                    (f"x-ratelimit-reset-{name}", duration(bucket.full_in_s())),
+                )
+        return headers
+
+
+def duration(seconds: float) -> str:
+    """Seconds as OpenAI writes them: ``120ms``, ``1.5s``, ``6m0s`` (protocol.md §4b)."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    if seconds < 60:
+        return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
+
+
+def _rate(what: str, limit: int, wait_s: float) -> Failure:
+    return Failure(
+        "rate_limited",
+        f"Rate limit reached for this API key: {limit} {what} per minute. "
+        f"Please try again in {duration(wait_s)}.",
+        retry_after_s=wait_s,
+    )
+
+
+def _quota(principal: Principal) -> Failure:
+    return Failure(
+        "quota_exhausted",
+        f"You exceeded your current quota: the API key {principal.name!r} has used up its "
+        f"{principal.token_quota} tokens.",
+    )

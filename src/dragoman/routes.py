@@ -1,0 +1,147 @@
+"""The exact-match table of the public port, and its small answers: models and health.
+
+A path is compared as it came, byte for byte: no decoding, no normalising, no merging of slashes, so
+nothing can look like one route to a guard and like another to a handler. Every route also answers
+under ``/openai`` and ``/anthropic``.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from dragoman.catalogue import listing
+from dragoman.codec import jsonio
+from dragoman.dialects.registry import CHAT, Dialect
+from dragoman.errors import Failure
+from dragoman.exchange import Exchange
+from dragoman.gateway import Gateway
+from dragoman.http.call import Call
+from dragoman.principal import Principal
+from dragoman.record import Record
+from dragoman.serve import serve
+
+Work = Coroutine[Any, Any, None]
+PREFIXES = ("", "/openai", "/anthropic")
+_MODEL = tuple(f"{prefix}/v1/models/" for prefix in PREFIXES)
+
+
+class Route(NamedTuple):
+    """Methods of one path."""
+
+    handlers: Mapping[str, Callable[[Call, Gateway], Work]]
+
+    @property
+    def allow(self) -> str:
+        return ", ".join(sorted({*self.handlers, "OPTIONS"}))
+
+
+def find(call: Call, gw: Gateway) -> Work:
+    """The coroutine that answers a call."""
+    route = _TABLE.get(call.path)
+    if route is None:
+        route = _ONE_MODEL if call.path.startswith(_MODEL) else None
+    if route is None:
+        return refuse(
+            call, gw, Failure("not_found", f"Unknown request URL: {call.method} {call.path}.")
+        )
+    handler = route.handlers.get(call.method)
+    if handler is not None:
+        return handler(call, gw)
+    if call.method == "OPTIONS":
+        return options(call, route)
+    return refuse(
+        call,
+        gw,
+        Failure("method_not_allowed", f"{call.path} answers {route.allow}, not {call.method}."),
+        (("allow", route.allow),),
+    )
+
+
+async def options(call: Call, route: Route) -> None:
+    call.respond(204, (("allow", route.allow),), b"")
+
+
+async def refuse(
+    call: Call, gw: Gateway, failure: Failure, extra: tuple[tuple[str, str], ...] = ()
+) -> None:
+    """Answer a call that no route takes."""
+    record = Record(call.request_id, call.started)
+    Exchange(call, CHAT, gw, record).fail(failure, extra)
+    gw.finished(record)
+
+
+def chat(call: Call, gw: Gateway) -> Work:
+    return serve(call, CHAT, gw)
+
+
+async def models(call: Call, gw: Gateway) -> None:
+    """``GET /v1/models``: what this key may use, in the shape of the API that is asked."""
+    await _listing(call, gw, CHAT, _all_models)
+
+
+async def model(call: Call, gw: Gateway) -> None:
+    """``GET /v1/models/{id}``."""
+    await _listing(call, gw, CHAT, _one_model)
+
+
+async def healthz(call: Call, _: Gateway) -> None:
+    """Alive: the process answers."""
+    call.respond(200, (("content-type", "application/json"),), b'{"status":"ok"}')
+
+
+async def readyz(call: Call, gw: Gateway) -> None:
+    """Ready: not draining, and there is an account to serve from."""
+    if call.draining or not gw.pool.snapshot():
+        status, body = (
+            503,
+            b'{"status":"draining"}' if call.draining else b'{"status":"no accounts"}',
+        )
+    else:
+        status, body = 200, b'{"status":"ok"}'
+    call.respond(status, (("content-type", "application/json"),), body)
+
+
+async def _listing(
+    call: Call, gw: Gateway, dialect: Dialect, render: Callable[[Call, Gateway, Principal], bytes]
+) -> None:
+    record = Record(call.request_id, call.started)
+    exchange = Exchange(call, dialect, gw, record)
+    try:
+        principal = gw.keys.identify(call.headers, call.peer, gw.clock.wall())
+        record.key = principal.name
+        exchange.respond(200, render(call, gw, principal))
+    except Failure as failure:
+        exchange.fail(failure)
+    finally:
+        gw.finished(record)
+
+
+def _all_models(call: Call, gw: Gateway, principal: Principal) -> bytes:
+    rows = [row for row in gw.catalogue.listed() if principal.may_use(row.id)]
+    if "anthropic-version" in call.headers:
+        return jsonio.encode(listing.anthropic_list(rows))
+    return jsonio.encode(listing.openai_list(rows))
+
+
+def _one_model(call: Call, gw: Gateway, principal: Principal) -> bytes:
+    name = unquote(call.path.split("/v1/models/", 1)[1])
+    row = gw.catalogue.resolve(name).model
+    if not principal.may_use(row.id) and not principal.may_use(name):
+        raise Failure(
+            "model_not_allowed", f"This API key may not use the model `{name}`.", param="model"
+        )
+    if "anthropic-version" in call.headers:
+        return jsonio.encode(listing.anthropic_model(row))
+    return jsonio.encode(listing.openai_model(row))
+
+
+_PUBLIC = {
+    "/v1/chat/completions": Route({"POST": chat}),
+    "/v1/models": Route({"GET": models, "HEAD": models}),
+}
+_ONE_MODEL = Route({"GET": model, "HEAD": model})
+_TABLE = {
+    "/healthz": Route({"GET": healthz, "HEAD": healthz}),
+    "/readyz": Route({"GET": readyz, "HEAD": readyz}),
+    **{prefix + path: route for prefix in PREFIXES for path, route in _PUBLIC.items()},
+}

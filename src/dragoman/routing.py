@@ -1,0 +1,76 @@
+"""Which accounts may serve a request, and in which order. Pure: everything it needs is handed in.
+
+Accounts that serve the model are taken by priority, then by their claim on the conversation (or by
+chance where affinity is off). Accounts that are cooling or full are left out. When that leaves
+nobody, throttled and full accounts make the request wait outside (429 with the earliest return),
+while accounts that merely failed are tried all the same: a guess at health must not turn into an
+outage.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dragoman.account import Account
+from dragoman.affinity import score
+from dragoman.errors import Failure
+
+
+class Wanted(NamedTuple):
+    """What routing needs to know of a request."""
+
+    model: str
+    """The wire id."""
+    conversation: int
+    """64 bits: an affinity hash, or chance."""
+    max_attempts: int
+
+
+def plan(wanted: Wanted, accounts: Sequence[Account], now: float) -> list[Account]:
+    """Accounts to try, best first, at most ``max_attempts``.
+
+    Raises ``no_account`` (nobody serves the model) or ``rate_limited`` (everybody is throttled or
+    full).
+    """
+    if len(accounts) == 1:
+        only = accounts[0]
+        if only.cool_until <= now and not only.full and only.serves(wanted.model):
+            return [only]
+    serving = [account for account in accounts if account.serves(wanted.model)]
+    if not serving:
+        raise Failure(
+            "no_account",
+            f"No upstream account serves the model `{wanted.model}`.",
+            retry_after_s=30,
+        )
+    ready = [account for account in serving if account.cool_until <= now and not account.full]
+    if not ready:
+        ready = _last_resort(serving, now)
+    conversation = wanted.conversation
+    ready.sort(
+        key=lambda account: (
+            account.priority,
+            score(conversation, account.seed, account.weight),
+        ),
+        reverse=True,
+    )
+    return ready[: wanted.max_attempts]
+
+
+def _last_resort(serving: list[Account], now: float) -> list[Account]:
+    """Accounts to try although they are cooling: those that failed, not those that said "later"."""
+    trial = [
+        account
+        for account in serving
+        if not account.full and account.reason not in ("upstream_throttled", "upstream_refused")
+    ]
+    if trial:
+        return trial
+    refused = [account for account in serving if account.reason == "upstream_refused"]
+    if len(refused) == len(serving):
+        return refused
+    waits = [account.cool_until - now for account in serving if account.cool_until > now]
+    raise Failure(
+        "rate_limited",
+        "Every upstream account for this model is at its limit. Please try again later.",
+        retry_after_s=min(waits, default=1.0),
+    )

@@ -1,0 +1,89 @@
+"""The straight line: one coroutine from a request to its settled reply.
+
+Read :func:`converse` first; it is the product. :func:`serve` around it turns whatever happens into
+exactly one answer, one outcome and one log line.
+"""
+
+import asyncio
+import traceback
+
+from dragoman import attempts, fanout, routing
+from dragoman.account import Account
+from dragoman.carriers import anthropic
+from dragoman.dialects.chat import Parsed
+from dragoman.dialects.registry import Dialect
+from dragoman.errors import Failure, Outcome
+from dragoman.exchange import Exchange, estimate
+from dragoman.gateway import Gateway
+from dragoman.http.call import Call
+from dragoman.record import Record, fold
+
+
+async def serve(call: Call, dialect: Dialect, gw: Gateway) -> None:
+    """Answer one request, whatever happens, and leave one log line."""
+    record = Record(call.request_id, call.started)
+    exchange = Exchange(call, dialect, gw, record)
+    try:
+        await converse(exchange)
+    except Failure as failure:
+        exchange.fail(failure)
+    except asyncio.CancelledError:
+        if call.gone:
+            record.outcome = Outcome.CLIENT_LEFT
+        else:
+            exchange.fail(Failure("draining", "The gateway is shutting down."))
+        raise
+    except (
+        Exception
+    ) as error:  # the one broad except of the request path: a bug must not leave a client waiting
+        detail = "".join(traceback.format_exception(error))
+        exchange.fail(Failure("internal", "The gateway failed on this request.", detail=detail))
+    finally:
+        gw.finished(record)
+
+
+async def converse(exchange: Exchange) -> None:
+    """A request's way through the house. Raises Failure, or CancelledError when the client left."""
+    call, gw, record = exchange.call, exchange.gw, exchange.record
+    principal = gw.keys.identify(call.headers, call.peer, gw.clock.wall())
+    record.key = principal.name
+    exchange.ticket = gw.limits.ticket(principal, record.usage, call.started)
+    with exchange.ticket as ticket:
+        parsed = exchange.dialect.parse(await call.body(), gw.catalogue, strict=gw.options.strict)
+        exchange.accept(parsed, principal)
+        if ticket.metered:
+            ticket.reserve(estimate(parsed), gw.clock.mono())
+        plan = routing.plan(exchange.wanted(parsed, principal), gw.pool.snapshot(), gw.clock.mono())
+        up = attempts.Upstream(
+            anthropic.prepare(parsed.request),
+            call.headers.get("x-simulate", ""),
+            gw.options.timeouts,
+        )
+        if parsed.n > 1:
+            await fanout.serve(exchange, parsed, plan, up)
+        elif parsed.stream:
+            await stream(exchange, parsed, plan, up)
+        else:
+            reply = await attempts.whole(gw.pool, plan, up, record)
+            record.usage.fold(reply.usage)
+            exchange.respond(200, exchange.dialect.reply(parsed, [reply], int(gw.clock.wall())))
+
+
+async def stream(
+    exchange: Exchange, parsed: Parsed, plan: list[Account], up: attempts.Upstream
+) -> None:
+    """One streamed answer: every upstream read becomes at most one write."""
+    call, gw, record = exchange.call, exchange.gw, exchange.record
+    exchange.keep_alive()
+    writer = exchange.dialect.writer(parsed, int(gw.clock.wall()))
+    async with await attempts.stream(gw.pool, plan, up, record) as answer:
+        exchange.begin()
+        async for events in answer:
+            fold(record.usage, events)
+            data = writer.feed(events)
+            if data:
+                call.write(data)
+                if call.paused:
+                    await call.drained()
+    call.write(writer.close(record.usage))
+    call.end()

@@ -1,0 +1,36 @@
+"""What carries requests to one upstream account, as the rest of the gateway sees it.
+
+Two things do: ``http.client.Client`` over the network, and the built-in simulator in process.
+"""
+
+from typing import NamedTuple, Protocol
+
+
+class Timeouts(NamedTuple):
+    """How long an upstream may be silent, in seconds."""
+
+    first_byte_s: float
+    """Before the head of the response."""
+    stall_s: float
+    """Between two pieces of its body."""
+
+
+class UpstreamResponse(Protocol):
+    """What a client's answer looks like to the gateway; see ``http.client.Response``."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    async def read(self) -> bytes: ...
+    async def body(self, limit_bytes: int) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class UpstreamClient(Protocol):
+    """What carries requests to one account: ``http.client.Client`` or the built-in simulator."""
+
+    async def send(
+        self, method: str, path: str, headers: bytes, body: bytes, timeouts: Timeouts
+    ) -> UpstreamResponse: ...
+    async def close(self) -> None: ...
