@@ -1,0 +1,1 @@
+"""Every model Dragoman knows: limits, capabilities, quirks, prices, names on each cloud."""
