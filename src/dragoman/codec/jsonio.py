@@ -6,6 +6,7 @@ with a path in the client's notation (``messages[1].content``).
 """
 
 import re
+from types import UnionType
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
@@ -41,7 +42,7 @@ class Decoder(Generic[T]):
     ``decode`` raises :class:`Malformed` or :class:`Mismatch`, and nothing else.
     """
 
-    def __init__(self, shape: type[T]) -> None:
+    def __init__(self, shape: type[T] | UnionType) -> None:
         self._decode = msgspec.json.Decoder(shape).decode
 
     def decode(self, data: bytes | Raw) -> T:
@@ -76,7 +77,6 @@ def unquote(literal: bytes | Raw) -> str:
 
 
 _string_decoder: Decoder[str] = Decoder(str)
-_ESCAPED = re.compile(rb"\\\\(?:u([0-9a-fA-F]{4}))?")
 
 
 def text_of(literal: bytes | Raw) -> str:

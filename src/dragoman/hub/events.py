@@ -1,8 +1,9 @@
 """The hub's reply: the events of an Anthropic stream (protocol.md §3), and the whole message.
 
-A carrier's reader turns upstream bytes into these, a dialect's writer turns these into client bytes.
-Texts are JSON string literals taken from the upstream's bytes (:data:`~dragoman.hub.request.JsonText`
-as plain ``bytes``), so that a text delta is spliced into the client's chunk without being decoded.
+A carrier's reader turns upstream bytes into these, a dialect's writer turns these into client
+bytes. Texts are JSON string literals taken from the upstream's bytes
+(:data:`~dragoman.hub.request.JsonText` as plain ``bytes``), so that a text delta is spliced into
+the client's chunk without being decoded.
 """
 
 from msgspec import Raw, Struct
@@ -88,7 +89,10 @@ class UpstreamError(Struct):
 
 
 class Unknown(Struct):
-    """An event of a kind we do not know: data for ``messages`` clients, skipped and counted for others."""
+    """An event of a kind we do not know.
+
+    Data for ``messages`` clients, skipped and counted for others.
+    """
 
     name: str
     data: bytes

@@ -1,9 +1,9 @@
 """The hub's request: the Anthropic Messages request, as protocol.md §2a describes it.
 
-Structs here encode straight to the wire: field order is byte order, so the same conversation gives the
-same bytes and prompt caches survive. A text is a :data:`JsonText`, the JSON string exactly as it stood
-in the client's body, quotes and escapes included: it is spliced, never decoded, which is what makes a
-large prompt cheap. What we do not model is kept as ``msgspec.Raw``.
+Structs here encode straight to the wire: field order is byte order, so the same conversation gives
+the same bytes and prompt caches survive. A text is a :data:`JsonText`, the JSON string exactly as
+it stood in the client's body, quotes and escapes included: it is spliced, never decoded, which is
+what makes a large prompt cheap. What we do not model is kept as ``msgspec.Raw``.
 """
 
 from typing import Literal
@@ -27,6 +27,8 @@ Cached = CacheControl | UnsetType
 class Text(Struct, tag_field="type", tag="text", omit_defaults=True):
     text: JsonText
     cache_control: Cached = UNSET
+    citations: Raw | UnsetType = UNSET
+    """In replies only: a list of what the text is founded on."""
 
 
 class Base64Source(Struct, tag_field="type", tag="base64"):
@@ -124,7 +126,10 @@ class Metadata(Struct):
 
 
 class Request(Struct, omit_defaults=True):
-    """One Messages request. Tools and system come before messages: the order of the cached prefix."""
+    """One Messages request.
+
+    Tools and system come before messages: the order of the cached prefix.
+    """
 
     model: str
     """The id the account's upstream knows; carriers may replace it."""

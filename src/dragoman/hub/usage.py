@@ -1,4 +1,7 @@
-"""Token usage in Anthropic's sense: input excludes what the prompt cache read or wrote (protocol.md §3, §5c)."""
+"""Token usage in Anthropic's sense.
+
+Input excludes what the prompt cache read or wrote (protocol.md §3, §5c).
+"""
 
 from msgspec import Struct
 
@@ -22,6 +25,14 @@ class WireUsage(Struct):
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     service_tier: str | None = None
+
+
+MOST = 10**12
+"""No request has more tokens of any kind; larger figures are nonsense and count as this."""
+
+
+def _count(said: int) -> int:
+    return min(max(said, 0), MOST)
 
 
 class Usage(Struct):
@@ -54,17 +65,17 @@ class Usage(Struct):
         """Take over what ``wire`` says. Figures are cumulative: they replace, they never add."""
         self.seen = True
         if wire.input_tokens is not None:
-            self.input = max(wire.input_tokens, 0)
+            self.input = _count(wire.input_tokens)
         if wire.cache_read_input_tokens is not None:
-            self.cache_read = max(wire.cache_read_input_tokens, 0)
+            self.cache_read = _count(wire.cache_read_input_tokens)
         if wire.cache_creation_input_tokens is not None:
-            self.cache_write = max(wire.cache_creation_input_tokens, 0)
+            self.cache_write = _count(wire.cache_creation_input_tokens)
         if wire.cache_creation is not None:
-            self.cache_write_1h = max(wire.cache_creation.ephemeral_1h_input_tokens, 0)
+            self.cache_write_1h = _count(wire.cache_creation.ephemeral_1h_input_tokens)
         if wire.output_tokens is not None:
-            self.output = max(wire.output_tokens, 0)
+            self.output = _count(wire.output_tokens)
         if wire.output_tokens_details is not None:
-            self.thinking = max(wire.output_tokens_details.thinking_tokens, 0)
+            self.thinking = _count(wire.output_tokens_details.thinking_tokens)
         if wire.service_tier is not None:
             self.service_tier = wire.service_tier
 

@@ -1,0 +1,22 @@
+"""The Anthropic Messages API as an upstream: version ``2023-06-01``, JSON and server-sent events.
+
+The hub is modelled on this very protocol, so writing a request is encoding it. Reading is where
+the work is: :class:`Reader` for streams, :func:`read_reply` for whole messages,
+:func:`read_error` for refusals.
+"""
+
+from dragoman.carriers.anthropic.errors import read_error, stream_failure
+from dragoman.carriers.anthropic.reader import Reader
+from dragoman.carriers.anthropic.reply import read_reply
+from dragoman.codec import jsonio
+from dragoman.hub.request import Request
+
+__all__ = ["VERSION", "Reader", "prepare", "read_error", "read_reply", "stream_failure"]
+
+VERSION = "2023-06-01"
+"""The ``anthropic-version`` whose rules translated requests keep to (protocol.md §0.1)."""
+
+
+def prepare(request: Request) -> bytes:
+    """The upstream body. The same request gives the same bytes."""
+    return jsonio.encode(request)

@@ -1,0 +1,116 @@
+"""A whole, non-streamed message (protocol.md §3, ``POST /v1/messages`` without ``stream``)."""
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from dragoman.carriers.anthropic.errors import stream_failure
+from dragoman.carriers.anthropic.usage import read_usage
+from dragoman.carriers.anthropic.wire import NULL, ErrorBody, StopDetails, string
+from dragoman.codec import jsonio
+from dragoman.errors import Failure
+from dragoman.hub.events import Reply, UpstreamError
+from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
+
+_NOTHING = Raw(b"")
+
+
+class WireBlock(Struct):
+    """Any block: the fields of all kinds we know, each kind using its own."""
+
+    type: str
+    text: Raw = _NOTHING
+    citations: Raw | UnsetType = UNSET
+    thinking: Raw = _NOTHING
+    signature: Raw = Raw(b'""')
+    data: Raw = _NOTHING
+    id: str | None = None
+    name: str | None = None
+    input: Raw = Raw(b"{}")
+
+
+class WireReply(Struct):
+    type: str = "message"
+    id: str = ""
+    model: str = ""
+    content: list[WireBlock] = []
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+    usage: Raw = NULL
+    error: ErrorBody | None = None
+
+
+class _Contents(Struct):
+    content: list[Raw]
+
+
+_replies = jsonio.Decoder(WireReply)
+_contents = jsonio.Decoder(_Contents)
+
+_KNOWN = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
+
+
+def read_reply(body: bytes) -> Reply:
+    """A message. Raises :class:`Failure` ``upstream_nonsense``; an error sent as 200 raises as
+    that error.
+    """
+    if not jsonio.is_utf8(body):
+        raise _nonsense("not UTF-8", body)
+    try:
+        try:
+            return _read(body)
+        except jsonio.Malformed:
+            return _read(jsonio.without_lone_surrogates(body))
+    except jsonio.Malformed as error:
+        raise _nonsense(str(error), body) from None
+    except jsonio.Mismatch as error:
+        raise _nonsense(f"{error.reason} at {error.path!r}", body) from None
+
+
+def _read(body: bytes) -> Reply:
+    message = _replies.decode(body)
+    if message.error is not None:
+        raise stream_failure(UpstreamError(message.error.type, message.error.message))
+    if message.type != "message":
+        raise jsonio.Mismatch("Expected a message", "type")
+    unknown: list[Raw] = []
+    if any(block.type not in _KNOWN for block in message.content):
+        unknown = _contents.decode(body).content
+    return Reply(
+        id=message.id,
+        model=message.model,
+        content=[
+            _block(block) if block.type in _KNOWN else unknown[at]
+            for at, block in enumerate(message.content)
+        ],
+        stop_reason=message.stop_reason,
+        stop_sequence=message.stop_sequence,
+        explanation=message.stop_details.explanation if message.stop_details else None,
+        usage=read_usage(message.usage),
+    )
+
+
+def _block(block: WireBlock) -> Text | Thinking | RedactedThinking | ToolUse:
+    if block.type == "text":
+        string(block.text, "content.text")
+        citations = block.citations
+        if citations is not UNSET and bytes(citations) in (b"null", b"[]"):
+            citations = UNSET
+        return Text(block.text, citations=citations)
+    if block.type == "tool_use":
+        if bytes(block.input)[:1] != b"{":
+            raise jsonio.Mismatch("Expected `object`", "content.input")
+        return ToolUse(block.id or "", block.name or "", block.input)
+    if block.type == "thinking":
+        string(block.thinking, "content.thinking")
+        string(block.signature, "content.signature")
+        return Thinking(block.thinking, block.signature)
+    string(block.data, "content.data")
+    return RedactedThinking(block.data)
+
+
+def _nonsense(reason: str, body: bytes) -> Failure:
+    return Failure(
+        "upstream_nonsense",
+        "The upstream answered with something that is not a message.",
+        detail=f"{reason}: {body[:200]!r}",
+    )
