@@ -7,12 +7,16 @@ but for what it says.
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from dragoman.catalogue.model import Clouds, Effort, Model, Prices, ThinkingType, Tier
 from dragoman.catalogue.rows import nano
+
+Natural = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Positive = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Dollars = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
 class UsdPerMTok(Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,22 +26,22 @@ class UsdPerMTok(Struct, frozen=True, forbid_unknown_fields=True):
     stays.
     """
 
-    input: float | UnsetType = UNSET
+    input: Dollars | UnsetType = UNSET
     """Input tokens neither read from nor written to the prompt cache."""
-    output: float | UnsetType = UNSET
+    output: Dollars | UnsetType = UNSET
     """Output tokens, thinking included."""
-    cache_write_5m: float | UnsetType = UNSET
+    cache_write_5m: Dollars | UnsetType = UNSET
     """Tokens written to the prompt cache for five minutes."""
-    cache_write_1h: float | UnsetType = UNSET
+    cache_write_1h: Dollars | UnsetType = UNSET
     """Tokens written to the prompt cache for an hour."""
-    cache_read: float | UnsetType = UNSET
+    cache_read: Dollars | UnsetType = UNSET
     """Tokens read from the prompt cache."""
 
 
 class TierEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """Other prices for a request whose prompt is longer than a bound."""
 
-    above_prompt_tokens: int
+    above_prompt_tokens: Natural
     """All input tokens, cached ones included; the tier begins above this number."""
     usd_per_mtok: UsdPerMTok
     """Prices of the whole request in this tier."""
@@ -58,8 +62,8 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Other prices for long prompts, in rising order."""
     name: str | UnsetType = UNSET
     aliases: tuple[str, ...] | UnsetType = UNSET
-    context_tokens: int | UnsetType = UNSET
-    max_output_tokens: int | UnsetType = UNSET
+    context_tokens: Positive | UnsetType = UNSET
+    max_output_tokens: Positive | UnsetType = UNSET
     line: str | UnsetType = UNSET
     restricted: bool | UnsetType = UNSET
     thinking: tuple[ThinkingType, ...] | UnsetType = UNSET
@@ -80,17 +84,17 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     structured_outputs: bool | UnsetType = UNSET
     mid_system: bool | UnsetType = UNSET
     documents: bool | UnsetType = UNSET
-    image_long_edge: int | UnsetType = UNSET
-    image_tokens: int | UnsetType = UNSET
-    max_images: int | UnsetType = UNSET
-    max_pdf_pages: int | UnsetType = UNSET
-    min_cache_tokens: int | UnsetType = UNSET
+    image_long_edge: Positive | UnsetType = UNSET
+    image_tokens: Positive | UnsetType = UNSET
+    max_images: Natural | UnsetType = UNSET
+    max_pdf_pages: Natural | UnsetType = UNSET
+    min_cache_tokens: Natural | UnsetType = UNSET
     cache_reads_limited: bool | UnsetType = UNSET
     overflow: Literal["error", "stop"] | UnsetType = UNSET
-    token_percent: int | UnsetType = UNSET
-    extended_context_tokens: int | UnsetType = UNSET
+    token_percent: Positive | UnsetType = UNSET
+    extended_context_tokens: Natural | UnsetType = UNSET
     extended_context_beta: str | UnsetType = UNSET
-    extended_output_tokens: int | UnsetType = UNSET
+    extended_output_tokens: Natural | UnsetType = UNSET
     extended_output_beta: str | UnsetType = UNSET
     released: str | UnsetType = UNSET
     deprecated: str | UnsetType | None = UNSET
@@ -98,8 +102,8 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retires_earliest: bool | UnsetType = UNSET
     retired: str | UnsetType | None = UNSET
     successor: str | UnsetType = UNSET
-    us_geo_percent: int | UnsetType = UNSET
-    regional_percent: int | UnsetType = UNSET
+    us_geo_percent: Natural | UnsetType = UNSET
+    regional_percent: Natural | UnsetType = UNSET
     clouds: Clouds | UnsetType = UNSET
 
 
