@@ -66,6 +66,19 @@ def decode(data: bytes | Raw) -> Any:
     return _any_decoder.decode(data)
 
 
+_raw_decoder: Decoder[Raw] = Decoder(Raw)
+
+
+def raw(data: bytes) -> Raw:
+    """Check that bytes are one JSON value and keep them as they are. Raises :class:`Malformed`."""
+    return _raw_decoder.decode(data)
+
+
+def compact(data: bytes | Raw) -> bytes:
+    """The same JSON without white space between its parts; numbers and strings stay as written."""
+    return msgspec.json.format(bytes(data), indent=-1)
+
+
 def quote(text: str) -> Raw:
     """A Python string → a JSON string literal."""
     return Raw(_encoder.encode(text))

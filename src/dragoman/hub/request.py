@@ -6,6 +6,7 @@ it stood in the client's body, quotes and escapes included: it is spliced, never
 what makes a large prompt cheap. What we do not model is kept as ``msgspec.Raw``.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -77,7 +78,7 @@ class ToolUse(Struct, tag_field="type", tag="tool_use", omit_defaults=True):
 
 class ToolResult(Struct, tag_field="type", tag="tool_result", omit_defaults=True):
     tool_use_id: str
-    content: "list[Text | Image] | UnsetType" = UNSET
+    content: "Sequence[Text | Image | Document] | UnsetType" = UNSET
     is_error: bool = False
     cache_control: Cached = UNSET
 
@@ -134,7 +135,7 @@ class Request(Struct, omit_defaults=True):
     model: str
     """The id the account's upstream knows; carriers may replace it."""
     max_tokens: int
-    tools: list[Tool | Raw] | UnsetType = UNSET
+    tools: Sequence[Tool | Raw] | UnsetType = UNSET
     system: list[Text] | UnsetType = UNSET
     messages: list[Message] = []
     tool_choice: ToolChoice | UnsetType = UNSET

@@ -63,6 +63,11 @@ class Reader:
         self._started = False
         self._done = False
 
+    @property
+    def done(self) -> bool:
+        """Whether the stream's last event, its end or an error, has been read."""
+        return self._done
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes."""
         events: list[Event] = []

@@ -1,0 +1,98 @@
+"""``content`` of a message → blocks. Blank texts leave no block (protocol.md §2b rule 4)."""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, Raw
+
+from dragoman.dialects.chat import images
+from dragoman.dialects.chat.decode import Reader
+from dragoman.dialects.chat.parsed import Notes
+from dragoman.dialects.chat.shapes import CacheMark, Part, given
+from dragoman.dialects.chat.texts import checked, is_blank, wrong_type
+from dragoman.errors import Failure
+from dragoman.hub.request import Block, CacheControl, Document, Image, Text
+
+_parts = Reader(list[Part])
+
+_USER = frozenset({"text", "image_url", "file"})
+_TEXT = frozenset({"text"})
+_ASSISTANT = frozenset({"text", "refusal"})
+_RESULT = frozenset({"text", "image_url", "file"})
+
+ALLOWED = {
+    "user": _USER,
+    "system": _TEXT,
+    "developer": _TEXT,
+    "assistant": _ASSISTANT,
+    "tool": _RESULT,
+    "function": _RESULT,
+}
+"""Part types a role may hold. A tool's result may hold images, which OpenAI does not know."""
+
+
+def blocks(raw: Raw, path: str, role: str, notes: Notes) -> list[Text | Image | Document]:
+    """The blocks of a message's content; none for content that is absent or blank.
+
+    Raises :class:`Failure` with the path of the part.
+    """
+    first = bytes(raw)[:1]
+    if first == b'"':
+        return [] if is_blank(raw) else [Text(raw)]
+    if first == b"[":
+        parts: list[Part] = _parts.read(raw, path, notes)
+        found = [_block(part, f"{path}[{at}]", role, notes) for at, part in enumerate(parts)]
+        return [block for block in found if block is not None]
+    if given(raw):
+        raise wrong_type(raw, path, "a string or an array of parts")
+    return []
+
+
+def _block(part: Part, path: str, role: str, notes: Notes) -> Text | Image | Document | None:
+    kind = part.type
+    if kind not in ALLOWED[role]:
+        raise _not_allowed(part, path, role)
+    block: Text | Image | Document
+    if kind == "image_url":
+        if not given(part.image_url):
+            raise wrong_type(part.image_url, f"{path}.image_url", "an object")
+        block = images.from_image_url(part.image_url, f"{path}.image_url", notes)
+    elif kind == "file":
+        if part.file is None:
+            raise wrong_type(Raw(b""), f"{path}.file", "an object")
+        block = images.from_file(part.file, f"{path}.file", notes)
+    else:
+        text = checked(part.text if kind == "text" else part.refusal, f"{path}.{kind}")
+        if is_blank(text):
+            return None
+        block = Text(text)
+    if part.cache_control is not None:
+        block.cache_control = cache_control(part.cache_control)
+    elif part.prompt_cache_breakpoint is not None:
+        long = part.prompt_cache_breakpoint.ttl == "12h"
+        block.cache_control = CacheControl("ephemeral", "1h" if long else UNSET)
+    return block
+
+
+def cache_control(mark: CacheMark) -> CacheControl:
+    """A client's cache mark as Anthropic writes it; five minutes is what no ``ttl`` means."""
+    return CacheControl("ephemeral", "1h" if mark.ttl == "1h" else UNSET)
+
+
+def mark(found: Sequence[Block], control: CacheControl) -> None:
+    """Put a message's own cache mark on its last block that can carry one."""
+    for block in reversed(found):
+        if isinstance(block, (Text, Image, Document)):
+            block.cache_control = control
+            return
+
+
+def _not_allowed(part: Part, path: str, role: str) -> Failure:
+    if part.type == "input_audio":
+        return Failure("unsupported_value", "Claude does not take audio.", param=path)
+    allowed = ", ".join(f"'{name}'" for name in sorted(ALLOWED[role]))
+    return Failure(
+        "invalid_value",
+        f"Invalid value: '{part.type}'. Supported values for a message of role '{role}' are:"
+        f" {allowed}.",
+        param=f"{path}.type",
+    )

@@ -1,0 +1,50 @@
+"""Tool names, one to one: the client's ↔ upstream's.
+
+Anthropic takes ``[A-Za-z0-9_-]{1,64}`` (protocol.md §2b rule 13). A name that fits stays; another
+gets the nearest one that fits, with a piece of its hash if two would become the same. Names depend
+on nothing but the client's names in their order, so the same tools have the same names every time.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+_FITS = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_OTHER = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST = 64
+
+
+class Names:
+    """The names of one request."""
+
+    def __init__(self, declared: Iterable[str] = ()) -> None:
+        self._upstream: dict[str, str] = {}
+        self._taken: set[str] = set()
+        declared = list(declared)
+        for name in declared:
+            if _FITS.fullmatch(name):
+                self._upstream[name] = name
+                self._taken.add(name)
+        for name in declared:
+            self.upstream(name)
+
+    def upstream(self, name: str) -> str:
+        """Upstream's name for the client's ``name``."""
+        found = self._upstream.get(name)
+        if found is not None:
+            return found
+        plain = _OTHER.sub("_", name)
+        if len(plain) > _LONGEST or not plain or plain in self._taken:
+            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+            plain = f"{plain[: _LONGEST - 9]}_{digest[:8]}"
+        self._upstream[name] = plain
+        self._taken.add(plain)
+        return plain
+
+    def used(self) -> list[str]:
+        """All names of the client's, declared or only called, in order."""
+        return list(self._upstream)
+
+    def reverse(self) -> dict[str, str]:
+        """Upstream's names → the client's, where they differ."""
+        return {ours: theirs for theirs, ours in self._upstream.items() if ours != theirs}

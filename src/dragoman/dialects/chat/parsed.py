@@ -1,0 +1,99 @@
+"""What a chat request was read into, and the notes taken on the way."""
+
+import re
+from enum import Enum
+
+from msgspec import Struct
+
+from dragoman.catalogue.model import Model
+from dragoman.errors import Failure
+from dragoman.hub.request import Request
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\-\[\]]")
+_LONGEST_NAME = 64
+MOST_WARNINGS = 32
+"""Warnings kept of one request; a body of a thousand unknown fields does not make a longer
+header."""
+
+
+class Notes:
+    """What could not be done as asked. In strict mode the first such thing refuses the request."""
+
+    __slots__ = ("strict", "warnings")
+
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict
+        self.warnings: list[tuple[str, str]] = []
+
+    def warn(self, path: str, reason: str, kind: str = "unsupported_value") -> None:
+        """Note that the field at ``path`` is not honoured, and why. The same note is kept once.
+
+        Raises :class:`Failure` of ``kind`` in strict mode.
+        """
+        if self.strict:
+            raise Failure(kind, f"{_PHRASES[kind]}: '{path}': {reason}.", param=path)
+        note = (header_name(path), reason)
+        if note not in self.warnings and len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append(note)
+
+
+_PHRASES = {
+    "unsupported_value": "Unsupported value",
+    "unsupported_parameter": "Unsupported parameter",
+    "unknown_parameter": "Unknown parameter",
+}
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def header_name(path: str) -> str:
+    """A path as it may stand in a header: without indices, in plain characters, not too long."""
+    return _UNSAFE.sub("?", _INDEX.sub("[]", path))[:_LONGEST_NAME]
+
+
+class JsonMode(Enum):
+    """How a reply is brought into the JSON that ``response_format`` asks for."""
+
+    OFF = "off"
+    """Nothing to do: plain text, or upstream keeps to the schema by itself."""
+    EXTRACT = "extract"
+    """The model was asked for JSON in words: whatever stands around the object is cut off."""
+    TOOL = "tool"
+    """The answer is the input of a tool the gateway added: the input is the content."""
+
+
+JSON_TOOL = "json_reply"
+"""Name of the tool that stands for a JSON answer."""
+
+
+class Parsed(Struct):
+    """A chat request: what goes upstream, and what its answer needs to know."""
+
+    request: Request
+    model: Model
+    client_model: str
+    """The name the client used; replies repeat it."""
+    stream: bool
+    n: int
+    """Choices asked for, 1 to 8; each is an upstream request of its own."""
+    include_usage: bool
+    warnings: list[tuple[str, str]]
+    """(name, reason) for ``x-dragoman-warnings``."""
+    user: str
+    """``safety_identifier`` or ``user``, empty without."""
+    cache_key: str
+    """``prompt_cache_key``, empty without."""
+    metadata_user_id: str
+    """``metadata.user_id``, empty without."""
+    names: dict[str, str] = {}
+    """Upstream's tool names → the client's, where they differ."""
+    customs: frozenset[str] = frozenset()
+    """Upstream's names of tools that the client declared as ``custom``."""
+    legacy: bool = False
+    """The client speaks ``functions`` and ``function_call``."""
+    json_mode: JsonMode = JsonMode.OFF
+    show_reasoning: bool = True
+    """False where the client asked to leave reasoning out of the answer."""
+    origins: list[int] = []
+    """For each upstream message, the index of the client message it begins with."""
+    reply_id: str = ""
+    """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

@@ -1,0 +1,174 @@
+"""Whole answers: :func:`reply` writes a ``chat.completion`` (protocol.md §4c, §5c)."""
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from dragoman.codec import jsonio
+from dragoman.dialects.chat.answer import (
+    SERVICE_TIERS,
+    EncryptedDetail,
+    RedactedBlock,
+    TextDetail,
+    ThinkingBlock,
+    Thoughts,
+    WireUsage,
+    finish_reason,
+    reply_id,
+    wire_usage,
+)
+from dragoman.dialects.chat.extract import extract
+from dragoman.dialects.chat.parsed import JSON_TOOL, JsonMode, Parsed
+from dragoman.hub.events import Reply
+from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
+from dragoman.hub.usage import Usage
+
+_EMPTY = Raw(b'""')
+
+
+class CalledFunction(Struct):
+    name: str
+    arguments: Raw
+
+
+class CalledCustom(Struct):
+    name: str
+    input: Raw
+
+
+class FunctionCall(Struct, tag_field="type", tag="function"):
+    id: str
+    function: CalledFunction
+
+
+class CustomCall(Struct, tag_field="type", tag="custom"):
+    id: str
+    custom: CalledCustom
+
+
+class Message(Struct, omit_defaults=True):
+    role: str | UnsetType
+    content: Raw | UnsetType | None
+    refusal: Raw | UnsetType | None
+    tool_calls: list[FunctionCall | CustomCall] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
+    reasoning_content: Raw | UnsetType = UNSET
+    thinking_blocks: list[ThinkingBlock | RedactedBlock] | UnsetType = UNSET
+    reasoning_details: list[TextDetail | EncryptedDetail] | UnsetType = UNSET
+
+
+class Choice(Struct):
+    index: int
+    message: Message
+    logprobs: None
+    finish_reason: str
+
+
+class Completion(Struct, omit_defaults=True):
+    id: str
+    object: str | UnsetType
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: WireUsage
+    service_tier: str | UnsetType = UNSET
+
+
+def reply(parsed: Parsed, message: Reply | list[Reply], created: int) -> bytes:
+    """The answer's body. Several messages are the choices of ``n``; their usage is summed.
+
+    ``created`` is seconds since 1970.
+    """
+    messages = message if isinstance(message, list) else [message]
+    usage = Usage()
+    for one in messages:
+        own = Usage()
+        own.fold(one.usage)
+        usage.add(own)
+    completion = Completion(
+        reply_id(messages[0].id),
+        "chat.completion",
+        created,
+        parsed.client_model,
+        [_choice(parsed, index, one) for index, one in enumerate(messages)],
+        wire_usage(usage),
+    )
+    tier = SERVICE_TIERS.get(usage.service_tier or "")
+    if tier is not None:
+        completion.service_tier = tier
+    return jsonio.encode(completion)
+
+
+def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
+    texts: list[bytes] = []
+    calls: list[ToolUse] = []
+    thoughts = Thoughts()
+    reasoning: list[bytes] = []
+    for at, block in enumerate(message.content):
+        if isinstance(block, Text):
+            texts.append(bytes(block.text))
+        elif isinstance(block, ToolUse):
+            calls.append(block)
+        elif isinstance(block, Thinking):
+            reasoning.append(bytes(block.thinking))
+            thoughts.add(at, block)
+        elif isinstance(block, RedactedThinking):
+            thoughts.add(at, block)
+    if parsed.json_mode is JsonMode.TOOL:
+        texts += [_arguments(call) for call in calls if call.name == JSON_TOOL]
+        calls = [call for call in calls if call.name != JSON_TOOL]
+    made = Message("assistant", _content(texts, parsed, none=bool(calls)), None)
+    if message.stop_reason == "refusal" and message.explanation:
+        made.refusal = jsonio.quote(message.explanation)
+    _add_calls(made, calls, parsed)
+    if parsed.show_reasoning:
+        _add_thoughts(made, thoughts, reasoning)
+    finish = finish_reason(message.stop_reason, calls=bool(calls), legacy=parsed.legacy)
+    return Choice(index, made, None, finish)
+
+
+def _content(texts: list[bytes], parsed: Parsed, *, none: bool) -> Raw | None:
+    if not texts:
+        return None if none else _EMPTY
+    joined = jsonio.join(texts)
+    if parsed.json_mode is JsonMode.EXTRACT:
+        return jsonio.quote(extract(jsonio.text_of(joined)))
+    return Raw(joined)
+
+
+def _arguments(call: ToolUse) -> bytes:
+    return bytes(jsonio.quote(jsonio.compact(call.input).decode()))
+
+
+def custom_input(data: bytes | Raw) -> Raw:
+    """A custom tool's text out of the object it was wrapped in."""
+    found = _inputs.decode(data).get("input")
+    if found is not None and bytes(found)[:1] == b'"':
+        return found
+    return jsonio.quote(jsonio.compact(data).decode())
+
+
+_inputs = jsonio.Decoder(dict[str, Raw])
+
+
+def _add_calls(made: Message, calls: list[ToolUse], parsed: Parsed) -> None:
+    if not calls:
+        return
+    if parsed.legacy:
+        name = parsed.names.get(calls[0].name, calls[0].name)
+        made.function_call = CalledFunction(name, Raw(_arguments(calls[0])))
+        return
+    found: list[FunctionCall | CustomCall] = []
+    for call in calls:
+        name = parsed.names.get(call.name, call.name)
+        if call.name in parsed.customs:
+            found.append(CustomCall(call.id, CalledCustom(name, custom_input(call.input))))
+        else:
+            found.append(FunctionCall(call.id, CalledFunction(name, Raw(_arguments(call)))))
+    made.tool_calls = found
+
+
+def _add_thoughts(made: Message, thoughts: Thoughts, reasoning: list[bytes]) -> None:
+    if any(text != b'""' for text in reasoning):
+        made.reasoning_content = Raw(jsonio.join(reasoning))
+    if thoughts.blocks:
+        made.thinking_blocks = thoughts.blocks
+        made.reasoning_details = thoughts.details

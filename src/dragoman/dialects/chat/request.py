@@ -1,0 +1,160 @@
+"""A Chat Completions body → a Messages request: :func:`parse`.
+
+The order is the one things depend on: bytes to shapes, model, tools (names), messages, limits,
+thinking, sampling, output format. Each step is a module; what they decide is in protocol.md §5a and
+§5b.
+"""
+
+import hashlib
+import re
+
+from msgspec import UNSET
+
+from dragoman.catalogue.catalogue import Catalogue
+from dragoman.codec import jsonio
+from dragoman.dialects.chat import caching, duplicates, sampling, structured, thinking, unsupported
+from dragoman.dialects.chat.conversation import Conversation
+from dragoman.dialects.chat.decode import Reader, invalid_json
+from dragoman.dialects.chat.forcing import settle_forced_tool, settle_thinking
+from dragoman.dialects.chat.parsed import Notes, Parsed
+from dragoman.dialects.chat.shapes import ChatRequest
+from dragoman.dialects.chat.tools import Toolbox
+from dragoman.hub.request import Metadata, Request, ToolChoice, ToolResult, ToolUse
+
+_requests = Reader(ChatRequest)
+_WRAPPED = re.compile(rb";base64,[A-Za-z0-9+/=\r\n]+")
+_LINE_ENDS = re.compile(rb"[\r\n]+")
+_PERSONAL = re.compile(r"@|^\+?[\d\s().-]{7,}$")
+_LONGEST_USER = 256
+_SERVICE_TIERS = {"default": "standard_only"}
+
+
+def parse(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
+    """Read a request. ``strict`` refuses what would otherwise be a warning.
+
+    Raises :class:`Failure` and nothing else, ``param`` being a path in the client's own request.
+    """
+    notes = Notes(strict)
+    try:
+        return _parse(body, catalogue, notes)
+    except jsonio.Malformed as error:
+        if b";base64," not in body:
+            raise invalid_json(str(error)) from None
+    try:
+        return _parse(_unwrapped(body), catalogue, notes)
+    except jsonio.Malformed as error:
+        raise invalid_json(str(error)) from None
+
+
+def _unwrapped(body: bytes) -> bytes:
+    """GNU base64 wraps its lines, and the vendors' shell samples put them into a JSON string as
+    they are."""
+    return _WRAPPED.sub(lambda found: _LINE_ENDS.sub(b"", found[0]), body)
+
+
+def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
+    if not jsonio.is_utf8(body):
+        raise invalid_json("it is not UTF-8")
+    asked: ChatRequest = _requests.read(body, "", notes)
+    duplicates.refuse(body)
+    resolved = catalogue.resolve(asked.model)
+    model = resolved.model
+    if resolved.warning:
+        notes.warnings.append(("model", resolved.warning))
+    unsupported.note(asked, notes)
+    box = Toolbox(asked, model, notes)
+    talk = Conversation(model, box.names, notes)
+    for at, message in enumerate(asked.messages):
+        talk.take(at, message)
+    prefill = talk.finish()
+    want = thinking.wanted(asked, model)
+    room = thinking.budget_room(want, model)
+    out = Request(
+        model=resolved.wire_id,
+        max_tokens=sampling.max_tokens(asked, model, room, notes),
+        messages=talk.messages,
+        stream=bool(asked.stream),
+    )
+    if talk.system:
+        out.system = talk.system
+    _tools(out, box)
+    thinking.apply(out, want, model, notes)
+    settle_forced_tool(out, model, notes)
+    json_mode = structured.apply(asked.response_format, out, model, notes)
+    settle_thinking(out, prefill=prefill, notes=notes)
+    sampling.sample(asked, out, model, notes)
+    stops = sampling.stops(asked, notes)
+    if stops:
+        out.stop_sequences = stops
+    _tier(asked, out, notes)
+    user, metadata_user = _user(asked, out)
+    if b"cache" in body:
+        caching.settle(out, asked.cache_control)
+    reasoning = asked.reasoning
+    options = asked.stream_options
+    return Parsed(
+        request=out,
+        model=model,
+        client_model=asked.model,
+        stream=out.stream,
+        n=asked.n or 1,
+        include_usage=bool(options and options.include_usage),
+        warnings=notes.warnings,
+        user=user,
+        cache_key=asked.prompt_cache_key or "",
+        metadata_user_id=metadata_user,
+        names=box.names.reverse(),
+        customs=frozenset(box.customs),
+        legacy=box.legacy,
+        json_mode=json_mode,
+        show_reasoning=not (reasoning and reasoning.exclude),
+        origins=talk.origins,
+    )
+
+
+def _tools(out: Request, box: Toolbox) -> None:
+    choice = box.choice()
+    if not box.tools and _has_calls(out):
+        box.stubs()
+        choice = ToolChoice("none")
+    if box.tools:
+        out.tools = box.tools
+    if choice is not UNSET:
+        out.tool_choice = choice
+
+
+def _has_calls(out: Request) -> bool:
+    return any(
+        isinstance(block, (ToolUse, ToolResult))
+        for message in out.messages
+        for block in message.content
+    )
+
+
+def _tier(asked: ChatRequest, out: Request, notes: Notes) -> None:
+    tier = asked.service_tier
+    if tier in _SERVICE_TIERS:
+        out.service_tier = _SERVICE_TIERS[tier]
+    elif tier == "flex":
+        notes.warn("service_tier", "there is no flex tier")
+
+
+def _user(asked: ChatRequest, out: Request) -> tuple[str, str]:
+    """(user, metadata.user_id) as the client gave them; upstream gets an opaque one."""
+    metadata_user = ""
+    given = (asked.metadata or {}).get("user_id")
+    if given is not None and bytes(given)[:1] == b'"':
+        metadata_user = jsonio.text_of(given)
+    user = asked.safety_identifier or asked.user or ""
+    end_user = user or metadata_user
+    if end_user:
+        out.metadata = Metadata(_opaque(end_user))
+    return user, metadata_user
+
+
+def _opaque(user: str) -> str:
+    """Anthropic refuses e-mail addresses and telephone numbers, and long ids (protocol.md §2b
+    rule 37)."""
+    if len(user) <= _LONGEST_USER and not _PERSONAL.search(user):
+        return user
+    return hashlib.sha256(user.encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""JSON Schemas brought into what Anthropic accepts.
+
+:func:`for_tool` makes a tool's ``parameters`` an ``input_schema`` (protocol.md §2b rule 15): an
+object at the root, no combinator there. A schema that is one already goes up byte for byte.
+:func:`strict` brings a schema into the subset that structured outputs and strict tools take (rule
+40): every object closed, constraints outside the subset told in the description instead.
+"""
+
+from typing import Any, cast
+
+from msgspec import Raw
+
+from dragoman.codec import jsonio
+
+NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
+DEEPEST = jsonio.MAX_DEPTH - 4
+"""Levels a schema may have: it stands four levels deep in the body."""
+
+_ROOT_COMBINATORS = ("allOf", "anyOf", "oneOf")
+_fields = jsonio.Decoder(dict[str, Raw])
+
+Schema = dict[str, Any]
+
+
+def for_tool(parameters: Raw) -> Raw:
+    """An ``input_schema``. Raises :class:`jsonio.Mismatch` if the schema is not an object."""
+    fields = _fields.decode(parameters)
+    if not fields:
+        return NO_ARGUMENTS
+    sound = fields.get("type") == _OBJECT and "$schema" not in fields
+    if sound and not any(name in fields for name in _ROOT_COMBINATORS):
+        return parameters
+    fields.pop("$schema", None)
+    if any(name in fields for name in _ROOT_COMBINATORS):
+        return Raw(jsonio.encode(_merged(jsonio.decode(parameters))))
+    fields.pop("type", None)
+    return Raw(jsonio.encode({"type": _OBJECT, "properties": Raw(b"{}"), **fields}))
+
+
+_OBJECT = Raw(b'"object"')
+
+
+def _merged(schema: Schema) -> Schema:
+    """The root's combinators merged into one object: what any branch allows is allowed.
+
+    A property of several branches may be what any of them says; required is what all of them
+    (``allOf``: any of them) require.
+    """
+    result: Schema = {"type": "object"}
+    properties: Schema = dict(_object(schema.get("properties")))
+    required: list[str] = _names(schema.get("required"))
+    for combinator in _ROOT_COMBINATORS:
+        branches = [_resolved(schema, branch) for branch in _list(schema.get(combinator))]
+        for branch in branches:
+            for name, value in _object(branch.get("properties")).items():
+                _widen(properties, name, value, all_apply=combinator == "allOf")
+        needed = [_names(branch.get("required")) for branch in branches]
+        if combinator == "allOf":
+            required += [name for names in needed for name in names]
+        elif needed:
+            required += [name for name in needed[0] if all(name in names for names in needed)]
+    for name, value in schema.items():
+        if name not in (*_ROOT_COMBINATORS, "$schema", "type", "properties", "required"):
+            result[name] = value
+    result["properties"] = properties
+    if required:
+        result["required"] = list(dict.fromkeys(required))
+    return result
+
+
+def _widen(properties: Schema, name: str, value: Any, *, all_apply: bool) -> None:
+    known = properties.get(name)
+    if known is None:
+        properties[name] = value
+    elif known != value and not all_apply:
+        options = _list(_object(known).get("anyOf")) or [known]
+        if value not in options:
+            properties[name] = {"anyOf": [*options, value]}
+
+
+def _resolved(schema: Schema, branch: Any) -> Schema:
+    """A branch, or what its local ``$ref`` points to."""
+    found = _object(branch)
+    target: Any = found.get("$ref")
+    if not isinstance(target, str) or not target.startswith("#/"):
+        return found
+    node: Any = schema
+    for step in target[2:].split("/"):
+        node = _object(node).get(step.replace("~1", "/").replace("~0", "~"))
+    return _object(node)
+
+
+def _object(value: Any) -> Schema:
+    return cast("Schema", value) if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in _list(value) if isinstance(name, str)]

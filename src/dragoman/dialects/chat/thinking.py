@@ -1,0 +1,162 @@
+"""``reasoning_effort``, ``thinking`` and ``reasoning`` → ``thinking`` and ``output_config.effort``
+(protocol.md §5b).
+
+What the client wants is reduced to an effort, or to a budget of tokens; the model's row says how
+either is expressed. ``thinking`` and ``reasoning`` are more exact and win over
+``reasoning_effort``.
+"""
+
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from dragoman.catalogue.model import EFFORTS, Model
+from dragoman.dialects.chat.parsed import Notes
+from dragoman.dialects.chat.shapes import ChatRequest
+from dragoman.errors import Failure
+from dragoman.hub.request import OutputConfig, Request, ThinkingConfig
+
+LEAST_BUDGET = 1024
+"""Smallest manual budget (protocol.md §2b rule 18)."""
+BUDGETS = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16384,
+    "xhigh": 24576,
+    "max": 32000,
+}
+"""Manual budgets by effort."""
+
+
+class Wanted(NamedTuple):
+    """``effort`` empty: nothing was said. ``budget`` 0: no exact budget. ``path``: who said it."""
+
+    effort: str = ""
+    budget: int = 0
+    path: str = "reasoning_effort"
+    display: str = "summarized"
+
+
+def wanted(request: ChatRequest, model: Model) -> Wanted:
+    """What the client wants thought. Raises :class:`Failure` for a budget that cannot be."""
+    if request.thinking is not None:
+        return _from_thinking(request, model)
+    reasoning = request.reasoning
+    if reasoning is not None:
+        if reasoning.enabled is False:
+            return Wanted("none", path="reasoning.enabled")
+        if reasoning.max_tokens is not None:
+            budget = max(reasoning.max_tokens, LEAST_BUDGET)
+            return Wanted(_effort_of(budget), budget, "reasoning.max_tokens")
+        if reasoning.effort is not None or reasoning.enabled:
+            return Wanted(reasoning.effort or "medium", path="reasoning.effort")
+    return Wanted(request.reasoning_effort or "")
+
+
+def _from_thinking(request: ChatRequest, model: Model) -> Wanted:
+    param = request.thinking
+    if param is None or param.type in ("disabled", "between_tools"):
+        return Wanted("none", path="thinking.type")
+    display = param.display or "summarized"
+    if param.type == "adaptive":
+        return Wanted(request.reasoning_effort or "default", 0, "thinking.type", display)
+    budget = param.budget_tokens
+    if budget is None:
+        if "enabled" in model.thinking and "adaptive" not in model.thinking:
+            path = "thinking.budget_tokens"
+            raise Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)
+        return Wanted(request.reasoning_effort or "default", 0, "thinking.type", display)
+    _check_budget(budget, request.max_completion_tokens or request.max_tokens)
+    return Wanted(
+        request.reasoning_effort or _effort_of(budget), budget, "thinking.budget_tokens", display
+    )
+
+
+def _check_budget(budget: int, max_tokens: int | None) -> None:
+    path = "thinking.budget_tokens"
+    if budget < LEAST_BUDGET:
+        raise Failure(
+            "below_minimum", f"Invalid '{path}': it must be >= {LEAST_BUDGET}.", param=path
+        )
+    if max_tokens is not None and (budget > max_tokens or max_tokens <= LEAST_BUDGET):
+        raise Failure(
+            "above_maximum",
+            f"Invalid '{path}': it must be smaller than the limit of output tokens, {max_tokens}.",
+            param=path,
+        )
+
+
+def _effort_of(budget: int) -> str:
+    for effort in ("low", "medium", "high", "xhigh"):
+        if budget <= BUDGETS[effort]:
+            return effort
+    return "max"
+
+
+def apply(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
+    """Put into the request what the model's row makes of it."""
+    if not want.effort:
+        return
+    if not model.thinking:
+        if want.effort != "none":
+            notes.warn(want.path, "the model does not think")
+    elif want.effort == "none":
+        _off(request, want, model, notes)
+    elif "adaptive" in model.thinking and not (want.budget and "enabled" in model.thinking):
+        _adaptive(request, want, model, notes)
+    else:
+        _manual(request, want, model, notes)
+
+
+def _off(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
+    if model.effort_none in ("disabled", "between_tools"):
+        request.thinking = ThinkingConfig(model.effort_none)
+    elif model.effort_none == "low":
+        _set_effort(request, "low")
+        notes.warn(want.path, "the model always thinks, at low effort here")
+
+
+def _adaptive(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
+    request.thinking = ThinkingConfig("adaptive", display=want.display)
+    if want.budget:
+        notes.warn(want.path, "the model sets its own budget, the effort is derived from it")
+    if want.effort != "default":
+        _set_effort(request, _level(want, model, notes))
+
+
+def _level(want: Wanted, model: Model, notes: Notes) -> str:
+    """The nearest level the model has, not above the one wanted."""
+    level = "low" if want.effort == "minimal" else want.effort
+    if not model.effort or level in model.effort:
+        return level
+    below = [known for known in EFFORTS[: EFFORTS.index(level)] if known in model.effort]
+    nearest = below[-1] if below else model.effort[0]
+    notes.warn(want.path, f"the model has no effort {level}, {nearest} was used")
+    return nearest
+
+
+def _manual(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
+    effort = "medium" if want.effort == "default" else want.effort
+    if request.max_tokens <= LEAST_BUDGET:
+        notes.warn(want.path, "too few output tokens to think")
+        return
+    budget = want.budget or min(BUDGETS[effort], max(LEAST_BUDGET, request.max_tokens * 4 // 5))
+    budget = min(budget, request.max_tokens - 1)
+    request.thinking = ThinkingConfig("enabled", budget)
+    if model.effort and not want.budget:
+        level = {"minimal": "low", "xhigh": "high", "max": "high"}.get(effort, effort)
+        _set_effort(request, level if level in model.effort else model.effort[-1])
+
+
+def _set_effort(request: Request, effort: str) -> None:
+    if request.output_config is UNSET:
+        request.output_config = OutputConfig(effort)
+    else:
+        request.output_config.effort = effort
+
+
+def budget_room(want: Wanted, model: Model) -> int:
+    """Tokens to leave for a manual budget where the client named a budget and no limit of its
+    own."""
+    return want.budget if "enabled" in model.thinking else 0

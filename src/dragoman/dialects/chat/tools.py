@@ -1,0 +1,237 @@
+"""``tools``, ``functions``, ``tool_choice`` and their kin → Anthropic's tools (protocol.md §5a,
+§2b rules 11-15)."""
+
+from typing import Literal, NamedTuple
+
+from msgspec import UNSET, Raw, UnsetType
+
+from dragoman.catalogue.model import Model
+from dragoman.codec import jsonio
+from dragoman.dialects.chat import schema, shapes
+from dragoman.dialects.chat.content import cache_control
+from dragoman.dialects.chat.decode import Reader, mismatch
+from dragoman.dialects.chat.names import Names
+from dragoman.dialects.chat.parsed import Notes
+from dragoman.dialects.chat.shapes import ChatRequest, CustomTool, FunctionTool, given
+from dragoman.dialects.chat.texts import checked, wrong_type
+from dragoman.errors import Failure
+from dragoman.hub.request import Tool, ToolChoice
+
+_choices = Reader(shapes.Choice)
+_names = Reader(shapes.Named)
+
+CUSTOM_SCHEMA = Raw(
+    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
+)
+"""What a custom tool takes: one text."""
+
+
+class Chosen(NamedTuple):
+    """What the client wants called: ``mode`` is auto, none, required or named."""
+
+    mode: str
+    name: str = ""
+    allowed: frozenset[str] | None = None
+
+
+class Toolbox:
+    """The tools of one request: read with :meth:`declare`, brought into order with
+    :meth:`finish`."""
+
+    def __init__(self, request: ChatRequest, model: Model, notes: Notes) -> None:
+        self.legacy = request.functions is not None and not request.tools
+        self.tools: list[Tool] = []
+        self.customs: set[str] = set()
+        self._request = request
+        self._model = model
+        self._notes = notes
+        self.names = Names(self._declared_names())
+        self._declare()
+
+    def _declared_names(self) -> list[str]:
+        declared = [tool.function or tool.custom for tool in self._request.tools or ()]
+        found = [tool.name for tool in declared if tool is not None]
+        if self.legacy:
+            found += [function.name for function in self._request.functions or ()]
+        return found
+
+    def _declare(self) -> None:
+        for at, tool in enumerate(self._request.tools or ()):
+            path = f"tools[{at}]"
+            if tool.type == "function" and tool.function is not None:
+                made = self._function(tool.function, f"{path}.function")
+            elif tool.type == "custom" and tool.custom is not None:
+                made = self._custom(tool.custom, f"{path}.custom")
+            else:
+                raise _wrong_tool(tool, path)
+            if tool.cache_control is not None:
+                made.cache_control = cache_control(tool.cache_control)
+        if self.legacy:
+            for at, function in enumerate(self._request.functions or ()):
+                self._function(function, f"functions[{at}]")
+
+    def _function(self, function: FunctionTool, path: str) -> Tool:
+        made = self._add(function.name, function.description, path)
+        if given(function.parameters):
+            where = f"{path}.parameters"
+            if jsonio.too_deep(function.parameters, schema.DEEPEST):
+                raise Failure("invalid_value", f"'{where}' is nested too deeply.", param=where)
+            try:
+                made.input_schema = schema.for_tool(function.parameters)
+            except jsonio.Mismatch as error:
+                raise mismatch(jsonio.Mismatch(error.reason, ""), where) from None
+        if function.strict:
+            self._strict(made, path)
+        return made
+
+    def _custom(self, custom: CustomTool, path: str) -> Tool:
+        made = self._add(custom.name, custom.description, path)
+        made.input_schema = CUSTOM_SCHEMA
+        self.customs.add(made.name)
+        if given(custom.format):
+            made.description = _with_format(made.description, custom.format)
+        return made
+
+    def _add(self, name: str, description: Raw, path: str) -> Tool:
+        upstream = self.names.upstream(name)
+        if not name or any(tool.name == upstream for tool in self.tools):
+            problem = "is empty" if not name else f"'{name}' is used twice"
+            raise Failure(
+                "invalid_value", f"Invalid '{path}.name': {problem}.", param=f"{path}.name"
+            )
+        made = Tool(upstream, schema.NO_ARGUMENTS)
+        if given(description):
+            made.description = checked(description, f"{path}.description")
+        self.tools.append(made)
+        return made
+
+    def _strict(self, made: Tool, path: str) -> None:
+        self._notes.warn(f"{path}.strict", "arguments are not checked against the schema")
+
+    def choice(self) -> ToolChoice | UnsetType:
+        """``tool_choice`` for the tools there are. Raises :class:`Failure` for a tool that is
+        not there."""
+        chosen = self._chosen()
+        if not self.tools:
+            if chosen.mode in ("required", "named"):
+                path = "function_call" if self.legacy else "tool_choice"
+                raise Failure(
+                    "invalid_value", f"'{path}' asks for a tool, but there are none.", param=path
+                )
+            return UNSET
+        if chosen.allowed is not None:
+            self.tools = [tool for tool in self.tools if tool.name in chosen.allowed]
+        made = _CHOICES[chosen.mode]
+        choice = ToolChoice(made)
+        if chosen.mode == "named":
+            choice.name = chosen.name
+        single = self._request.parallel_tool_calls is False or self.legacy
+        if single and chosen.mode != "none":
+            choice.disable_parallel_tool_use = True
+        elif chosen.mode == "auto" and not self._asked():
+            return UNSET
+        return choice
+
+    def _asked(self) -> bool:
+        return given(self._request.tool_choice) or given(self._request.function_call)
+
+    def _chosen(self) -> Chosen:
+        request = self._request
+        if self.legacy and given(request.function_call):
+            return self._legacy_choice(request.function_call)
+        raw = request.tool_choice
+        if not given(raw):
+            return Chosen("auto")
+        if bytes(raw)[:1] == b'"':
+            word = jsonio.text_of(raw)
+            if word not in ("auto", "none", "required"):
+                raise _wrong_choice(word, "tool_choice")
+            return Chosen(word)
+        if bytes(raw)[:1] != b"{":
+            raise wrong_type(raw, "tool_choice", "a string or an object")
+        return self._object_choice(_choices.read(raw, "tool_choice", self._notes))
+
+    def _object_choice(self, choice: shapes.Choice) -> Chosen:
+        if choice.type == "allowed_tools":
+            allowed = choice.allowed_tools
+            if allowed is None:
+                raise _missing("tool_choice.allowed_tools")
+            names = frozenset(
+                self._known(
+                    (tool.function or tool.custom), f"tool_choice.allowed_tools.tools[{at}]"
+                )
+                for at, tool in enumerate(allowed.tools)
+            )
+            if not names:
+                raise Failure(
+                    "empty_array",
+                    "'tool_choice.allowed_tools.tools' must not be empty.",
+                    param="tool_choice.allowed_tools.tools",
+                )
+            return Chosen(allowed.mode, allowed=names)
+        named = choice.function if choice.type == "function" else choice.custom
+        return Chosen("named", self._known(named, f"tool_choice.{choice.type}"))
+
+    def _known(self, named: shapes.Named | None, path: str) -> str:
+        """Upstream's name of a tool the client names. Raises :class:`Failure` if it is not
+        declared."""
+        if named is None:
+            raise _missing(path)
+        upstream = self.names.upstream(named.name)
+        if not any(tool.name == upstream for tool in self.tools):
+            raise Failure(
+                "invalid_value",
+                f"Invalid '{path}.name': there is no tool '{named.name}'.",
+                param=f"{path}.name",
+            )
+        return upstream
+
+    def _legacy_choice(self, raw: Raw) -> Chosen:
+        if bytes(raw)[:1] == b'"':
+            word = jsonio.text_of(raw)
+            if word not in ("auto", "none"):
+                raise _wrong_choice(word, "function_call")
+            return Chosen(word)
+        named: shapes.Named = _names.read(raw, "function_call", self._notes)
+        return Chosen("named", self._known(named, "function_call"))
+
+    def stubs(self) -> None:
+        """Declare the tools that only the history knows: blocks of calls need tools (rule 11)."""
+        for name in self.names.used():
+            self.tools.append(Tool(self.names.upstream(name), schema.NO_ARGUMENTS))
+
+
+_CHOICES: dict[str, Literal["auto", "none", "any", "tool"]] = {
+    "auto": "auto",
+    "none": "none",
+    "required": "any",
+    "named": "tool",
+}
+
+
+def _with_format(description: Raw | UnsetType, raw: Raw) -> Raw:
+    """A grammar cannot be enforced; the model is told of it."""
+    told = jsonio.text_of(description) + "\n\n" if description is not UNSET else ""
+    return jsonio.quote(f"{told}The input must follow this format: {jsonio.compact(raw).decode()}")
+
+
+def _wrong_tool(tool: shapes.Tool, path: str) -> Failure:
+    if tool.type in ("function", "custom"):
+        return _missing(f"{path}.{tool.type}")
+    return Failure(
+        "invalid_value",
+        f"Invalid value: '{tool.type}'. Supported values are: 'function', 'custom'.",
+        param=f"{path}.type",
+    )
+
+
+def _wrong_choice(word: str, path: str) -> Failure:
+    return Failure(
+        "invalid_value",
+        f"Invalid value: '{word}'. Supported values are: 'none', 'auto', 'required'.",
+        param=path,
+    )
+
+
+def _missing(path: str) -> Failure:
+    return Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)

@@ -1,0 +1,56 @@
+"""Parameters that Claude cannot honour: named in a warning, refused in strict mode (protocol.md
+§5a).
+
+A value that asks for nothing (a penalty of 0, an empty ``logit_bias``) is no reason to warn. Two
+things are refused always, because an answer without them would be another answer: log probabilities
+and audio.
+"""
+
+from collections.abc import Callable
+
+from dragoman.dialects.chat.parsed import Notes
+from dragoman.dialects.chat.shapes import ChatRequest, given
+from dragoman.errors import Failure
+
+_NO_SEED = "sampling cannot be repeated"
+_NO_BIAS = "token likelihoods cannot be changed"
+_NOT_HERE = "has no meaning here"
+
+_IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
+    "seed": (lambda r: r.seed is not None, _NO_SEED),
+    "seen": (lambda r: r.seen is not None, _NO_SEED),
+    "logit_bias": (lambda r: bool(r.logit_bias), _NO_BIAS),
+    "presence_penalty": (lambda r: bool(r.presence_penalty), _NO_BIAS),
+    "frequency_penalty": (lambda r: bool(r.frequency_penalty), _NO_BIAS),
+    "prediction": (lambda r: given(r.prediction), "predicted outputs do not exist"),
+    "store": (lambda r: bool(r.store), "nothing is stored"),
+    "metadata": (lambda r: bool(set(r.metadata or ()) - {"user_id"}), "nothing is stored"),
+    "moderation": (lambda r: given(r.moderation), _NOT_HERE),
+    "verbosity": (lambda r: r.verbosity in ("low", "high"), "ask for it in words"),
+    "web_search_options": (lambda r: given(r.web_search_options), "web search is not offered"),
+    "prompt_cache_options": (lambda r: given(r.prompt_cache_options), _NOT_HERE),
+    "prompt_cache_retention": (lambda r: r.prompt_cache_retention is not None, _NOT_HERE),
+}
+
+
+def note(request: ChatRequest, notes: Notes) -> None:
+    """Name what is not honoured. Raises :class:`Failure` for what cannot be left out."""
+    if request.logprobs:
+        raise _refused("logprobs", "log probabilities are not available")
+    if request.top_logprobs:
+        raise _refused("top_logprobs", "log probabilities are not available")
+    if "audio" in (request.modalities or ()):
+        raise Failure(
+            "unsupported_value", "Unsupported value: Claude does not speak.", param="modalities"
+        )
+    if given(request.audio):
+        raise _refused("audio", "Claude does not speak")
+    for name, (asked, reason) in _IGNORED.items():
+        if asked(request):
+            notes.warn(name, reason, "unsupported_parameter")
+
+
+def _refused(name: str, reason: str) -> Failure:
+    return Failure(
+        "unsupported_parameter", f"Unsupported parameter: '{name}': {reason}.", param=name
+    )
