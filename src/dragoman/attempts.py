@@ -6,6 +6,7 @@ and a first event that is not an error; for a whole reply, all of its bytes. Wha
 (a 400) is never retried.
 """
 
+import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple
@@ -13,11 +14,13 @@ from typing import NamedTuple
 from dragoman.account import Account
 from dragoman.carriers import anthropic
 from dragoman.errors import Failure
-from dragoman.hub.events import Event, Ping, Reply, UpstreamError
+from dragoman.hub.events import Event, MessageStart, Ping, Reply, UpstreamError
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.upstream import Timeouts, UpstreamResponse
 
+FINISH_S = 1.0
+"""How long the end of a response may come after its last event."""
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
 _PATH = "/v1/messages"
@@ -45,18 +48,24 @@ class Answer:
         self._first: list[Event] | None = None
 
     async def begin(self) -> None:
-        """Wait for the first event. Raises what an error event says, or what broke."""
+        """Wait for the first event that holds a piece of the answer.
+
+        Until then nothing is lost by going elsewhere. Raises what an error event says, or what
+        broke.
+        """
+        waiting: list[Event] = []
         while True:
             data = await self._response.read()
             if not data:
                 self._reader.close()
                 raise Failure("upstream_truncated", "The upstream closed an empty stream.")
             events = self._reader.feed(data)
+            waiting += events
             for event in events:
                 if isinstance(event, UpstreamError):
                     raise anthropic.stream_failure(event)
-                if not isinstance(event, Ping):
-                    self._first = events
+                if not isinstance(event, Ping | MessageStart):
+                    self._first = waiting
                     return
 
     def __aiter__(self) -> "Answer":
@@ -67,15 +76,24 @@ class Answer:
 
         Raises Failure when the stream breaks or reports an error.
         """
-        first = self._first
-        if first is not None:
+        events = self._first
+        if events is not None:
             self._first = None
-            return first
-        data = await self._response.read()
-        if not data:
-            self._reader.close()
+        elif self._reader.done:
             raise StopAsyncIteration
-        return self._reader.feed(data)
+        else:
+            data = await self._response.read()
+            if not data:
+                self._reader.close()
+                raise StopAsyncIteration
+            events = self._reader.feed(data)
+        if self._reader.done and events and isinstance(last := events[-1], UpstreamError):
+            if len(events) == 1:
+                raise anthropic.stream_failure(last)
+            # What came before the error is the client's; the error itself comes next.
+            events.pop()
+            self._first = [last]
+        return events
 
     async def __aenter__(self) -> "Answer":
         return self
@@ -86,10 +104,29 @@ class Answer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._response.close()
-        self.account.in_flight -= 1
-        if isinstance(error, Failure):
-            self._pool.failed(self.account, error)
+        try:
+            if error is None and self._reader.done:
+                await self._finish()
+        finally:
+            self._response.close()
+            self.account.in_flight -= 1
+            if isinstance(error, Failure):
+                self._pool.failed(self.account, error)
+
+    async def _finish(self) -> None:
+        """Read the end of a response whose last event was seen, so that its connection can be kept.
+
+        It nearly always came along with the event, or comes within a moment; an upstream that keeps
+        the client waiting for it loses the connection.
+        """
+        if self._response.ended:
+            return
+        try:
+            async with asyncio.timeout(FINISH_S):
+                while await self._response.read():
+                    pass
+        except (TimeoutError, Failure):
+            return
 
 
 async def stream(pool: Pool, plan: Sequence[Account], up: Upstream, record: Record) -> Answer:

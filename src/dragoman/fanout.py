@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from dragoman import attempts
 from dragoman.account import Account
 from dragoman.dialects.chat import Parsed
+from dragoman.dialects.registry import Writer
 from dragoman.exchange import Exchange
 from dragoman.hub.usage import Usage
 from dragoman.record import fold
@@ -57,18 +58,17 @@ async def _stream(
 
         answers = await _together([begin() for _ in range(parsed.n)])
         exchange.begin()
-        writers = [exchange.dialect.choice(parsed, created, index) for index in range(parsed.n)]
+        writers = [exchange.dialect.writer(parsed, created, index) for index in range(parsed.n)]
         await _together(
             [
                 _pump(exchange, answer, writer)
                 for answer, writer in zip(answers, writers, strict=True)
             ]
         )
-    call.write(exchange.dialect.end(parsed, created, record.usage))
-    call.end()
+        call.end(exchange.dialect.end(parsed, created, record.usage))
 
 
-async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Any) -> None:
+async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> None:
     """One choice's events into the shared stream."""
     call = exchange.call
     usage = Usage()

@@ -119,8 +119,12 @@ async def _listing(
 def _all_models(call: Call, gw: Gateway, principal: Principal) -> bytes:
     rows = [row for row in gw.catalogue.listed() if principal.may_use(row.id)]
     if "anthropic-version" in call.headers:
-        return jsonio.encode(listing.anthropic_list(rows))
-    return jsonio.encode(listing.openai_list(rows))
+        data = [listing.anthropic_model(row) for row in rows]
+        ends = (data[0].id, data[-1].id) if data else (None, None)
+        return jsonio.encode(
+            {"data": data, "has_more": False, "first_id": ends[0], "last_id": ends[1]}
+        )
+    return jsonio.encode({"object": "list", "data": [listing.openai_model(row) for row in rows]})
 
 
 def _one_model(call: Call, gw: Gateway, principal: Principal) -> bytes:

@@ -75,7 +75,7 @@ async def stream(
     """One streamed answer: every upstream read becomes at most one write."""
     call, gw, record = exchange.call, exchange.gw, exchange.record
     exchange.keep_alive()
-    writer = exchange.dialect.writer(parsed, int(gw.clock.wall()))
+    writer = exchange.dialect.writer(parsed, int(gw.clock.wall()), 0)
     async with await attempts.stream(gw.pool, plan, up, record) as answer:
         exchange.begin()
         async for events in answer:
@@ -85,5 +85,5 @@ async def stream(
                 call.write(data)
                 if call.paused:
                     await call.drained()
-    call.write(writer.close(record.usage))
-    call.end()
+        # The client has its end before the upstream connection is brought to its own.
+        call.end(writer.close(record.usage))

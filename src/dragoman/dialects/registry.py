@@ -20,6 +20,7 @@ class Writer(Protocol):
     """Upstream events → client bytes, for one choice of one stream."""
 
     def feed(self, events: list[Event]) -> bytes: ...
+    def finish(self) -> bytes: ...
     def close(self, usage: Usage) -> bytes: ...
 
 
@@ -28,7 +29,10 @@ class Dialect(NamedTuple):
 
     name: str
     parse: Parse
-    writer: Callable[[chat.Parsed, int], Writer]
+    writer: Callable[[chat.Parsed, int, int], Writer]
+    """For a choice: (what was asked, seconds since 1970, index of the choice)."""
+    end: Callable[[chat.Parsed, int, Usage], bytes]
+    """What follows the last choice of several."""
     reply: Callable[[chat.Parsed, list[Reply], int], bytes]
     error_body: Callable[[Failure], bytes]
     error_event: Callable[[Failure], bytes]
@@ -39,6 +43,7 @@ CHAT = Dialect(
     "chat",
     chat.parse,
     chat.StreamWriter,
+    chat.end_stream,
     chat.reply,
     chat.error_body,
     chat.error_event,

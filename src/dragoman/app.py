@@ -1,0 +1,223 @@
+"""The only constructor of objects: configuration → keys, pool, gateway → server; start, reload,
+drain.
+
+A :class:`Gateway` is frozen. A reload builds a new one from the new configuration, lets it adopt
+what the old one knows (counters of keys, health of accounts), and swaps it in with one assignment:
+requests under way keep the one they started with.
+"""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dragoman import build, routes
+from dragoman.auth import keyfile
+from dragoman.clock import SYSTEM, Clock
+from dragoman.config import Config, ConfigError, load
+from dragoman.dialects.registry import CHAT
+from dragoman.errors import Failure
+from dragoman.gateway import Gateway
+from dragoman.http.call import Call
+from dragoman.http.server import Server, ServerLimits
+from dragoman.http.server_tls import server_context
+from dragoman.limits import Limits
+from dragoman.observe.log import FLUSH_S, EventLine, Log, RequestLine
+from dragoman.pool import Pool
+from dragoman.record import Record
+from dragoman.routes import Work
+from dragoman.supervisor import Supervisor
+
+WATCH_S = 1.0
+"""How often the configuration file is looked at."""
+SECOND_SIGNAL_S = 3.0
+"""A second SIGTERM ends the process within this time (interface.md §4)."""
+
+
+class FirstKey(NamedTuple):
+    """A key made at this start."""
+
+    text: str
+
+
+class App:
+    """One process: its gateway, its server, its tasks.
+
+    ``source`` and ``environ`` are what the configuration was loaded from and is reloaded from.
+    """
+
+    def __init__(
+        self, config: Config, environ: Mapping[str, str], log: Log, clock: Clock = SYSTEM
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self._environ = environ
+        self._log = log
+        self._flush_due = False
+        self.supervisor = Supervisor(self._crashed)
+        self.first_key = self._make_first_key(config)
+        self.gateway = self._build(config)
+        self._server: Server | None = None
+        self._stopping = asyncio.Event()
+        self._signals = 0
+
+    async def start(self) -> tuple[str, int]:
+        """Listen. Gives back the bound address; raises OSError when it is taken."""
+        server = self.config.server
+        self._server = Server(
+            self.handle,
+            ServerLimits(
+                max_body_bytes=server.max_body_bytes,
+                max_connections_per_ip=server.max_connections_per_ip,
+            ),
+            clock=self.clock,
+            spawn=self.supervisor.spawn,
+            refuse=refuse,
+            cors_origins=tuple(server.cors_origins),
+        )
+        tls = server_context(server.tls_cert, server.tls_key) if server.tls_cert else None
+        bound = await self._server.listen(server.host, server.port, tls)
+        # What start-up allocated stays; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        return bound
+
+    async def run(self) -> None:
+        """Serve until a signal, then drain. SIGHUP or a changed file reloads."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self.supervisor.spawn(self._watch())
+        await self._stopping.wait()
+        await self.drain()
+
+    def stop(self) -> None:
+        """Begin to drain; the second time, end what is left."""
+        self._signals += 1
+        if self._signals > 1 and self._server is not None:
+            self.supervisor.spawn(self._server.close())
+        self._stopping.set()
+
+    async def drain(self) -> None:
+        """Stop accepting, let requests end, close everything."""
+        self._event("draining", f"waiting up to {self.config.server.drain_timeout_s:g} s")
+        if self._server is not None:
+            await self._server.drain(self.config.server.drain_timeout_s)
+            await self._server.close()
+        await self.supervisor.close()
+        await self.gateway.pool.close()
+        self._event("stopped")
+        self._log.close()
+
+    def handle(self, call: Call) -> Work:
+        """What the server runs for each call."""
+        return routes.find(call, self.gateway)
+
+    def reload(self) -> None:
+        """Read the configuration again; a broken one is said and changes nothing."""
+        try:
+            fresh = load(self.config.source, self._environ)
+            gateway = self._build(fresh)
+        except ConfigError as error:
+            self._event("reload_failed", str(error))
+            return
+        before, self.gateway, self.config = self.gateway, gateway, fresh
+        gateway.limits.adopt(before.limits, list(gateway.keys))
+        gateway.pool.adopt(before.pool)
+        self.supervisor.spawn(self._retire(before))
+        self._event(
+            "reloaded", f"{len(gateway.pool.snapshot())} accounts, {len(gateway.keys)} keys"
+        )
+
+    async def _retire(self, before: Gateway) -> None:
+        """Close the connections of a gateway that no new request uses, once its last request
+        ended."""
+        while any(account.in_flight for account in before.pool.snapshot()):
+            await asyncio.sleep(WATCH_S)
+        await before.pool.close()
+
+    async def _watch(self) -> None:
+        """Reload when the configuration file changes."""
+        if self.config.source is None:
+            return
+        path = Path(self.config.source)
+        seen = _stamp(path)
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = _stamp(path)
+            if now is not None and now != seen:
+                seen = now
+                self.reload()
+
+    def _make_first_key(self, config: Config) -> FirstKey | None:
+        """With no key anywhere, make one, so that a first start works."""
+        if config.keys or keyfile.read(Path(config.data_dir)):
+            return None
+        text, _ = keyfile.create(Path(config.data_dir), "default")
+        return FirstKey(text)
+
+    def _build(self, config: Config) -> Gateway:
+        rows = build.catalogue(config, self.clock.wall())
+        return Gateway(
+            clock=self.clock,
+            keys=build.keys(config, keyfile.read(Path(config.data_dir))),
+            limits=Limits(self.clock),
+            catalogue=rows,
+            pool=Pool(build.accounts(config, rows, self.clock), self.clock),
+            options=build.options(config),
+            finished=self._finished,
+        )
+
+    def _finished(self, record: Record) -> None:
+        """One line for one request."""
+        now = self.clock.mono()
+        usage, failure = record.usage, record.failure
+        line = RequestLine(
+            time=round(self.clock.wall(), 3),
+            request_id=record.request_id,
+            key=record.key,
+            model=record.model,
+            account=record.account,
+            attempts=record.attempts,
+            status=record.status,
+            outcome=record.outcome.value,
+            stream=record.stream,
+            duration_ms=round((now - record.started) * 1000, 2),
+            first_byte_ms=(
+                round((record.first_byte - record.started) * 1000, 2) if record.first_byte else 0.0
+            ),
+            input_tokens=usage.input,
+            cache_read_tokens=usage.cache_read,
+            cache_write_tokens=usage.cache_write,
+            output_tokens=usage.output,
+            conversation=record.conversation,
+            error=failure.kind if failure else "",
+            detail=failure.detail[:2000] if failure else "",
+        )
+        self._write(line)
+
+    def _event(self, event: str, message: str = "") -> None:
+        self._write(EventLine(time=round(self.clock.wall(), 3), event=event, message=message))
+
+    def _crashed(self, trace: str) -> None:
+        self._event("crash", trace)
+
+    def _write(self, line: Any) -> None:
+        if self._log.write(line):
+            asyncio.get_running_loop().call_later(FLUSH_S, self._log.flush)
+
+
+def refuse(failure: Failure, path: str) -> bytes:
+    """The body of an answer that the server gives by itself, before any route."""
+    return CHAT.error_body(failure)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

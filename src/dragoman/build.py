@@ -1,0 +1,115 @@
+"""Configuration → the objects of the request path."""
+
+import ipaddress
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from dragoman import __version__
+from dragoman.account import Account
+from dragoman.auth.keyfile import StoredKey
+from dragoman.auth.keys import Keys, digest
+from dragoman.catalogue.catalogue import Catalogue
+from dragoman.clock import Clock
+from dragoman.config.structs import AccountConfig, Config, KeyConfig
+from dragoman.gateway import Options
+from dragoman.http.client import Client, Target
+from dragoman.principal import Principal
+from dragoman.simulator.inprocess import InProcessClient
+from dragoman.simulator.service import Settings, Simulator
+from dragoman.upstream import Timeouts, UpstreamClient
+
+ANTHROPIC_VERSION = "2023-06-01"
+"""Translated requests speak the API of this version, which still takes sampling parameters
+(protocol.md §0.1, decision 8)."""
+ALIVE = {"anthropic": ("claude-*",), "simulator": ("*",)}
+"""Providers whose carrier exists, and the models such an account serves unless it says."""
+SIMULATED = Settings(serve_retired=True)
+"""The built-in upstream answers for every model of the catalogue: it is there to try things out."""
+
+
+def options(config: Config) -> Options:
+    """Settings of the request path."""
+    server, routing = config.server, config.routing
+    return Options(
+        strict=config.strict,
+        affinity=routing.affinity,
+        max_attempts=routing.max_attempts,
+        keepalive_s=server.keepalive_s,
+        expose_routing=server.expose_routing,
+        timeouts=Timeouts(server.first_byte_timeout_s, server.stall_timeout_s),
+    )
+
+
+def catalogue(config: Config, wall: float) -> Catalogue:
+    """The catalogue as of today, with the configuration's models."""
+    today = datetime.fromtimestamp(wall, UTC).date().isoformat()
+    return Catalogue(overrides=config.models, retired_policy=config.retired_models, today=today)
+
+
+def keys(config: Config, stored: Sequence[StoredKey]) -> Keys:
+    """Keys of the configuration, and those of the key file."""
+    principals: dict[bytes, Principal] = {}
+    for one in stored:
+        hashed = bytes.fromhex(one.sha256)
+        principals[hashed] = Principal(one.name, hashed)
+    for declared in config.keys:
+        hashed = digest(declared.key.reveal())
+        principals[hashed] = principal(declared, hashed)
+    return Keys(principals)
+
+
+def principal(declared: KeyConfig, hashed: bytes) -> Principal:
+    """A key of the configuration with its limits."""
+    made = Principal(declared.name, hashed, declared.models)
+    made.rpm = declared.rpm
+    made.tpm = declared.tpm
+    made.concurrency = declared.concurrency
+    made.token_quota = declared.token_quota
+    if declared.expires_at is not None:
+        made.expires_at = declared.expires_at.timestamp()
+    made.networks = tuple(ipaddress.ip_network(net, strict=False) for net in declared.allowed_ips)
+    return made
+
+
+def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
+    """The pool's accounts, in the order of the configuration; those without a carrier are left
+    out."""
+    simulator: Simulator | None = None
+    made: list[Account] = []
+    for declared in config.accounts:
+        if declared.provider not in ALIVE:
+            continue
+        client: UpstreamClient
+        if declared.provider == "simulator":
+            simulator = simulator or Simulator(clock, SIMULATED, rows)
+            client = InProcessClient(simulator, declared.name, clock)
+        else:
+            client = Client(
+                Target(
+                    declared.base_url,
+                    ca_file=declared.ca_file,
+                    proxy=None if declared.proxy is None else declared.proxy.reveal(),
+                ),
+                clock=clock,
+            )
+        models = declared.models or ALIVE[declared.provider]
+        account = Account(declared.name, declared.provider, client, headers(declared), models)
+        account.weight = declared.weight
+        account.priority = declared.priority
+        account.max_concurrency = declared.max_concurrency
+        made.append(account)
+    return made
+
+
+def headers(declared: AccountConfig) -> bytes:
+    """An account's header lines: credential, protocol version, and what the configuration adds."""
+    lines = {
+        "x-api-key": declared.api_key.reveal() or "simulator",
+        "anthropic-version": ANTHROPIC_VERSION,
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "accept-encoding": "identity",
+        "user-agent": f"dragoman/{__version__}",
+    }
+    lines.update({name.lower(): value.reveal() for name, value in declared.headers.items()})
+    return "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")

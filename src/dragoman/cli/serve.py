@@ -1,0 +1,59 @@
+"""``dragoman serve``: load, listen, say how to use it, run until told to stop."""
+
+import os
+import sys
+
+import uvloop
+
+from dragoman import __version__
+from dragoman.app import App
+from dragoman.config import Config, ConfigError, load, pending
+from dragoman.observe.log import Log
+
+
+def serve_command(
+    config: str | None, host: str | None, port: int | None, workers: int | None
+) -> None:
+    """Run the gateway. Exits with 1 when it cannot start."""
+    environ = dict(os.environ)
+    try:
+        loaded = load(config, environ, host=host, port=port, workers=workers)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    uvloop.run(_serve(loaded, environ))
+
+
+async def _serve(config: Config, environ: dict[str, str]) -> None:
+    app = App(config, environ, Log(sys.stdout.fileno()))
+    try:
+        host, port = await app.start()
+    except OSError as error:
+        where = f"{config.server.host}:{config.server.port}"
+        print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    print(greeting(app, host, port), flush=True)
+    await app.run()
+
+
+def greeting(app: App, host: str, port: int) -> str:
+    """What a person sees at the start; it ends with a command that works when pasted."""
+    config = app.config
+    scheme = "https" if config.server.tls_cert else "http"
+    base = f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    lines = [f"Dragoman {__version__} on {base}", config.upstream_note]
+    lines += [f"note: {note}" for note in pending(config)]
+    key = "$DRAGOMAN_KEY"
+    if app.first_key is not None:
+        key = app.first_key.text
+        lines += ["API key, made now and shown only this once:", "", f"    {key}", ""]
+    else:
+        lines.append("Set DRAGOMAN_KEY to one of your API keys, then try:")
+    lines += [
+        f"curl {base}/v1/chat/completions \\",
+        f'  -H "Authorization: Bearer {key}" \\',
+        '  -H "Content-Type: application/json" \\',
+        '  -d \'{"model": "claude-haiku-4-5-20251001", '
+        '"messages": [{"role": "user", "content": "Hello!"}]}\'',
+    ]
+    return "\n".join(lines)
