@@ -11,7 +11,14 @@ from bench.figures import Figures, Spread
 from bench.gateway import Gateway
 from bench.limits import BOUND, OURS, limits
 from bench.measure import DIRECT
-from bench.scenarios import BODIES, BURSTS, RATE, STREAMS
+from bench.scenarios import (
+    BODIES,
+    BODY_CONNECTIONS,
+    BURST_CONNECTIONS,
+    BURSTS,
+    RATE,
+    STREAMS,
+)
 
 OPEN, CLOSE = "<!-- notes -->", "<!-- /notes -->"
 EMPTY_NOTES = "\nNothing has been noted yet.\n"
@@ -126,11 +133,17 @@ def _requests(f: Figures) -> str:
 
 def _bodies(f: Figures) -> str:
     names = list(BODIES)
-    cost = [[g, *(cell(f.of(f"{size}.cpu_us", g)) for size in names)] for g in f.gateways]
+    cost = [
+        [
+            _asked(f, "body-1k", g, BODY_CONNECTIONS),
+            *(cell(f.of(f"{size}.cpu_us", g)) for size in names),
+        ]
+        for g in f.gateways
+    ]
     each = [[g, *(cell(f.of(f"{size}.kb_us", g)) for size in names[1:])] for g in f.gateways]
-    text = prose("""
-        CPU µs a request, 16 connections (LiteLLM 4); ordinary prose with escapes and letters beyond
-        ASCII, in messages of 4 KB.
+    text = prose(f"""
+        CPU µs a request, {BODY_CONNECTIONS} connections; ordinary prose with escapes and letters
+        beyond ASCII, in messages of 4 KB.
     """)
     between = ["", "1 → 30 KB", "30 → 300 KB", "300 KB → 3 MB"]
     return (
@@ -145,6 +158,12 @@ def _asked(f: Figures, scenario: str, gateway: str, usual: int) -> str:
     return gateway if connections == usual else f"{gateway}, {connections:,} only"
 
 
+def _same_load(f: Figures, scenario: str, gateway: str, text: str) -> str:
+    """The text, unless the gateway was asked for less than the one it is compared with."""
+    asked = [f.flags.get((scenario, g), {}).get("conns") for g in (gateway, BOUND)]
+    return text if asked[0] == asked[1] else "–"
+
+
 def _streams(f: Figures) -> str:
     rows = [
         [
@@ -156,7 +175,7 @@ def _streams(f: Figures) -> str:
             _ratio(f, "streams.cpu_us", g),
             cell(f.of("streams.late_p50_us", g), 1e-3),
             cell(f.of("streams.late_p99_us", g), 1e-3),
-            _ratio(f, "streams.late_p99_us", g),
+            _same_load(f, "streams", g, _ratio(f, "streams.late_p99_us", g)),
             cell(f.of("streams.first_p99_us", g), 1e-3),
         ]
         for g in f.gateways
@@ -171,10 +190,16 @@ def _streams(f: Figures) -> str:
 
 
 def _bursts(f: Figures) -> str:
-    rows = [[g, *(cell(f.of(f"{name}.cpu_us", g)) for name in BURSTS)] for g in f.gateways]
-    text = prose("""
+    rows = [
+        [
+            _asked(f, "burst-1000", g, BURST_CONNECTIONS),
+            *(cell(f.of(f"{name}.cpu_us", g)) for name in BURSTS),
+        ]
+        for g in f.gateways
+    ]
+    text = prose(f"""
         CPU µs an event when the upstream sends a stream as fast as it is taken (8 KB of events a
-        chunk), 8 connections (LiteLLM 2).
+        chunk), {BURST_CONNECTIONS} connections.
     """)
     head = ["", *(f"{events:,} events" for events in BURSTS.values())]
     return f"{text}\n\n{table(head, rows)}"

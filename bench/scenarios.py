@@ -16,6 +16,8 @@ BODIES = {
     "body-3m": 3 * 1024 * 1024,
 }
 BURSTS = {"burst-100": 100, "burst-1000": 1000, "burst-10000": 10_000}
+BODY_CONNECTIONS = 16
+BURST_CONNECTIONS = 8
 STREAMS = 1000
 RATE = 50
 
@@ -66,7 +68,7 @@ SCENARIOS = (
     *(
         Scenario(
             name,
-            {"conns": 16, "body": size},
+            {"conns": BODY_CONNECTIONS, "body": size},
             from_s=0.5 if size < 10**6 else 1,
             time_s=2,
             slow={"conns": 4, "tail": "20s"},
@@ -76,7 +78,7 @@ SCENARIOS = (
     *(
         Scenario(
             name,
-            {"conns": 8, "events": events},
+            {"conns": BURST_CONNECTIONS, "events": events},
             from_s=0.5,
             time_s=2,
             slow={"conns": 2, "tail": "25s"},
