@@ -1,0 +1,145 @@
+"""What a request came back as: a view of one connection while its response lasts.
+
+The body is read in bursts: :meth:`Response.read` hands out everything that has arrived, as one
+piece, and suspends only when nothing has. The connection goes back to the pool when the last
+byte was read, or when :meth:`Response.close` finds the body complete; otherwise closing closes
+the socket.
+"""
+
+import asyncio
+from typing import Final
+
+from dragoman.errors import Failure
+from dragoman.http.inflate import CODINGS, BadCoding, Inflater
+from dragoman.http.upstream_connection import DEAD, DONE, UpstreamConnection
+
+MAX_INFLATED_BYTES: Final = 67108864
+"""The most that a compressed body may become."""
+
+
+class Response:
+    """Status and headers are there; the body is on its way.
+
+    Of ``headers`` the names are lower-case; values of repeated ones are joined by ``", "``.
+    """
+
+    __slots__ = ("_connection", "_over", "headers", "status")
+
+    def __init__(self, connection: UpstreamConnection) -> None:
+        self._connection: UpstreamConnection | None = connection
+        self._over = False
+        self.status = connection.status
+        self.headers = connection.headers
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body has arrived, read or not."""
+        return self._over or (self._connection is not None and self._connection.state == DONE)
+
+    async def read(self) -> bytes:
+        """All body bytes that arrived since the last call, at least one; ``b""`` at the end.
+
+        Raises ``Failure``: ``upstream_reset``, ``upstream_truncated``, ``upstream_timeout``,
+        ``upstream_nonsense``. A cancelled read closes the socket.
+        """
+        connection = self._connection
+        if connection is None:
+            if self._over:
+                return b""
+            raise RuntimeError("read from a response that was closed before its end")
+        while not connection.pieces:
+            if connection.state == DONE:
+                self._finish(connection)
+                return b""
+            if connection.state == DEAD:
+                raise connection.failure
+            try:
+                await connection.wait()
+            except (asyncio.CancelledError, GeneratorExit):
+                self.close()
+                raise
+        data = connection.take()
+        if connection.state == DONE:
+            self._finish(connection)
+        return data
+
+    async def body(self, limit_bytes: int) -> bytes:
+        """The rest of the body, whole.
+
+        Raises what :meth:`read` does, and ``Failure("upstream_nonsense")`` beyond ``limit_bytes``.
+        """
+        data = await self.read()
+        size = len(data)
+        pieces = [data]
+        while size <= limit_bytes:
+            if self._over:
+                return b"".join(pieces)
+            data = await self.read()
+            size += len(data)
+            pieces.append(data)
+        self.close()
+        raise _nonsense(f"a body above {limit_bytes} bytes")
+
+    def close(self) -> None:
+        """Be done: a complete body gives the connection back, anything else closes the socket."""
+        connection = self._connection
+        if connection is not None:
+            if connection.state == DONE:
+                self._finish(connection)
+            else:
+                self._connection = None
+                connection.abort()
+
+    def _finish(self, connection: UpstreamConnection) -> None:
+        self._connection = None
+        self._over = True
+        connection.owner.release(connection)
+
+
+class CompressedResponse(Response):
+    """A response in a coding nobody asked for; :meth:`read` returns at most 256 KiB at a time."""
+
+    __slots__ = ("_inflater",)
+
+    def __init__(self, connection: UpstreamConnection, coding: str) -> None:
+        super().__init__(connection)
+        self._inflater = Inflater(coding, MAX_INFLATED_BYTES)
+
+    async def read(self) -> bytes:
+        inflater = self._inflater
+        try:
+            while not (data := inflater.next()):
+                compressed = await super().read()
+                if not compressed:
+                    break
+                inflater.feed(compressed)
+        except BadCoding as error:
+            self.close()
+            raise _nonsense(str(error)) from None
+        if data or inflater.finished:
+            return data
+        detail = "the compressed body ends early"
+        raise Failure("upstream_truncated", "The upstream's answer ended early.", detail=detail)
+
+
+def response(connection: UpstreamConnection) -> Response:
+    """The response whose head is complete on ``connection``.
+
+    Raises ``Failure("upstream_nonsense")`` for an unknown content coding, and closes the
+    connection.
+    """
+    coding = connection.headers.get("content-encoding")
+    if coding is None:
+        return Response(connection)
+    coding = coding.lower()
+    if coding in CODINGS:
+        return CompressedResponse(connection, coding)
+    if coding in ("", "identity"):
+        return Response(connection)
+    connection.abort()
+    raise _nonsense(f"content coding {coding!r}")
+
+
+def _nonsense(detail: str) -> Failure:
+    message = "The upstream's answer is not what was asked for."
+    return Failure("upstream_nonsense", message, detail=detail)
