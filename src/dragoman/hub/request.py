@@ -87,8 +87,11 @@ Block = Text | Image | Document | Thinking | RedactedThinking | ToolUse | ToolRe
 """One content block; ``Raw`` is a block of a kind we do not model, kept as it is."""
 
 
+Role = Literal["user", "assistant", "system"]
+
+
 class Message(Struct):
-    role: Literal["user", "assistant", "system"]
+    role: Role
     content: list[Block]
 
 

@@ -3,6 +3,7 @@
 from msgspec import UNSET
 
 from dragoman.dialects.chat.content import cache_control
+from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import CacheMark
 from dragoman.hub.request import (
     CacheControl,
@@ -20,10 +21,15 @@ MOST_MARKS = 4
 _Markable = Text | Image | Document | Tool | ToolResult | ToolUse
 
 
-def settle(out: Request, top: CacheMark | None) -> None:
-    """Keep the four latest marks, and none that lives shorter than one after it."""
+def settle(out: Request, top: CacheMark | None, notes: Notes) -> None:
+    """Keep the four latest marks, and none that lives shorter than one after it.
+
+    ``top`` is the request's own ``cache_control``: upstream's automatic breakpoint.
+    """
     if top is not None:
-        out.cache_control = cache_control(top)
+        out.cache_control = cache_control(top, notes)
+    if not notes.cache_marks:
+        return
     room = MOST_MARKS - (out.cache_control is not UNSET)
     marked = [block for block in _markable(out) if block.cache_control is not UNSET]
     for block in marked[:-room]:

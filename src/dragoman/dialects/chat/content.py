@@ -8,9 +8,14 @@ from dragoman.dialects.chat import images
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import CacheMark, Part, given
-from dragoman.dialects.chat.texts import checked, is_blank, wrong_type
+from dragoman.dialects.chat.texts import checked, is_blank, kind, wrong_type
 from dragoman.errors import Failure
-from dragoman.hub.request import Block, CacheControl, Document, Image, Text
+from dragoman.hub.request import CacheControl, Document, Image, Text
+
+Content = Text | Image | Document
+"""A block of what somebody says; not a call, a result or a thought."""
+
+_BLANK_KIND, _TEXT_KIND, _LIST_KIND = 1, 2, 3
 
 _parts = Reader(list[Part])
 
@@ -30,60 +35,61 @@ ALLOWED = {
 """Part types a role may hold. A tool's result may hold images, which OpenAI does not know."""
 
 
-def blocks(raw: Raw, path: str, role: str, notes: Notes) -> list[Text | Image | Document]:
+def blocks(raw: Raw, path: str, role: str, notes: Notes) -> list[Content]:
     """The blocks of a message's content; none for content that is absent or blank.
 
     Raises :class:`Failure` with the path of the part.
     """
-    first = bytes(raw)[:1]
-    if first == b'"':
-        return [] if is_blank(raw) else [Text(raw)]
-    if first == b"[":
+    found = kind(raw)
+    if found == _TEXT_KIND:
+        return [Text(raw)]
+    if found == _LIST_KIND:
         parts: list[Part] = _parts.read(raw, path, notes)
-        found = [_block(part, f"{path}[{at}]", role, notes) for at, part in enumerate(parts)]
-        return [block for block in found if block is not None]
+        made = [_block(part, f"{path}[{at}]", role, notes) for at, part in enumerate(parts)]
+        return [block for block in made if block is not None]
+    if found == _BLANK_KIND:
+        return []
     if given(raw):
         raise wrong_type(raw, path, "a string or an array of parts")
     return []
 
 
-def _block(part: Part, path: str, role: str, notes: Notes) -> Text | Image | Document | None:
-    kind = part.type
-    if kind not in ALLOWED[role]:
+def _block(part: Part, path: str, role: str, notes: Notes) -> Content | None:
+    part_type = part.type
+    if part_type not in ALLOWED[role]:
         raise _not_allowed(part, path, role)
-    block: Text | Image | Document
-    if kind == "image_url":
+    block: Content
+    if part_type == "image_url":
         if not given(part.image_url):
             raise wrong_type(part.image_url, f"{path}.image_url", "an object")
         block = images.from_image_url(part.image_url, f"{path}.image_url", notes)
-    elif kind == "file":
+    elif part_type == "file":
         if part.file is None:
             raise wrong_type(Raw(b""), f"{path}.file", "an object")
         block = images.from_file(part.file, f"{path}.file", notes)
     else:
-        text = checked(part.text if kind == "text" else part.refusal, f"{path}.{kind}")
+        text = checked(part.text if part_type == "text" else part.refusal, f"{path}.{part_type}")
         if is_blank(text):
             return None
         block = Text(text)
     if part.cache_control is not None:
-        block.cache_control = cache_control(part.cache_control)
+        block.cache_control = cache_control(part.cache_control, notes)
     elif part.prompt_cache_breakpoint is not None:
         long = part.prompt_cache_breakpoint.ttl == "12h"
-        block.cache_control = CacheControl("ephemeral", "1h" if long else UNSET)
+        block.cache_control = cache_control(CacheMark("ephemeral", "1h" if long else None), notes)
     return block
 
 
-def cache_control(mark: CacheMark) -> CacheControl:
+def cache_control(mark: CacheMark, notes: Notes) -> CacheControl:
     """A client's cache mark as Anthropic writes it; five minutes is what no ``ttl`` means."""
+    notes.cache_marks += 1
     return CacheControl("ephemeral", "1h" if mark.ttl == "1h" else UNSET)
 
 
-def mark(found: Sequence[Block], control: CacheControl) -> None:
+def mark(found: Sequence[Content], control: CacheControl) -> None:
     """Put a message's own cache mark on its last block that can carry one."""
-    for block in reversed(found):
-        if isinstance(block, (Text, Image, Document)):
-            block.cache_control = control
-            return
+    if found:
+        found[-1].cache_control = control
 
 
 def _not_allowed(part: Part, path: str, role: str) -> Failure:

@@ -17,7 +17,7 @@ class Extractor:
     def __init__(self) -> None:
         self._depth = 0
         self._in_string = False
-        self._skip = 0
+        self._skip: int = 0
         self._done = False
         self._before: list[str] = []
 
@@ -43,7 +43,7 @@ class Extractor:
 
     def _scan(self, text: str, at: int) -> int:
         """Follow the object from ``at``; returns where it, or the text, ends."""
-        at = at + self._skip
+        at += self._skip
         self._skip = 0
         while at < len(text):
             found = (_INSIDE if self._in_string else _OUTSIDE).search(text, at)

@@ -19,11 +19,13 @@ header."""
 class Notes:
     """What could not be done as asked. In strict mode the first such thing refuses the request."""
 
-    __slots__ = ("strict", "warnings")
+    __slots__ = ("cache_marks", "strict", "warnings")
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self.warnings: list[tuple[str, str]] = []
+        self.cache_marks = 0
+        """Cache marks met so far."""
 
     def warn(self, path: str, reason: str, kind: str = "unsupported_value") -> None:
         """Note that the field at ``path`` is not honoured, and why. The same note is kept once.

@@ -17,11 +17,12 @@ from dragoman.dialects.chat.conversation import Conversation
 from dragoman.dialects.chat.decode import Reader, invalid_json
 from dragoman.dialects.chat.forcing import settle_forced_tool, settle_thinking
 from dragoman.dialects.chat.parsed import Notes, Parsed
-from dragoman.dialects.chat.shapes import ChatRequest
+from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
 from dragoman.hub.request import Metadata, Request, ToolChoice, ToolResult, ToolUse
 
 _requests = Reader(ChatRequest)
+_messages = Reader(Messages)
 _WRAPPED = re.compile(rb";base64,[A-Za-z0-9+/=\r\n]+")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _PERSONAL = re.compile(r"@|^\+?[\d\s().-]{7,}$")
@@ -56,7 +57,8 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
     if not jsonio.is_utf8(body):
         raise invalid_json("it is not UTF-8")
     asked: ChatRequest = _requests.read(body, "", notes)
-    duplicates.refuse(body)
+    messages: list[Message] = _messages.read(asked.messages, "messages", notes)
+    duplicates.refuse(body, asked.messages)
     resolved = catalogue.resolve(asked.model)
     model = resolved.model
     if resolved.warning:
@@ -64,7 +66,7 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
     unsupported.note(asked, notes)
     box = Toolbox(asked, model, notes)
     talk = Conversation(model, box.names, notes)
-    for at, message in enumerate(asked.messages):
+    for at, message in enumerate(messages):
         talk.take(at, message)
     prefill = talk.finish()
     want = thinking.wanted(asked, model)
@@ -88,8 +90,7 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         out.stop_sequences = stops
     _tier(asked, out, notes)
     user, metadata_user = _user(asked, out)
-    if b"cache" in body:
-        caching.settle(out, asked.cache_control)
+    caching.settle(out, asked.cache_control, notes)
     reasoning = asked.reasoning
     options = asked.stream_options
     return Parsed(

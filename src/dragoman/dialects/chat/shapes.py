@@ -21,7 +21,7 @@ Detail = Literal["auto", "low", "high", "original"]
 
 def given(raw: Raw) -> bool:
     """Whether a raw field is there at all: neither left out nor ``null``."""
-    return bytes(raw) not in (b"", b"null")
+    return raw is not ABSENT and bytes(raw) != b"null"
 
 
 class Shape(Struct, forbid_unknown_fields=True):
@@ -211,9 +211,14 @@ class OutputConfigParam(Shape):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
 
+Messages = Annotated[list[Message], Meta(min_length=1, max_length=100_000)]
+
+
 class ChatRequest(Shape):
+    """The body. ``messages`` is read on its own, as :data:`Messages`."""
+
     model: str
-    messages: Annotated[list[Message], Meta(min_length=1, max_length=100_000)]
+    messages: Raw
     max_completion_tokens: Count | None = None
     max_tokens: Count | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None

@@ -12,7 +12,7 @@ from dragoman.codec import jsonio
 from dragoman.dialects.chat import schema, subset
 from dragoman.dialects.chat.parsed import JSON_TOOL, JsonMode, Notes
 from dragoman.dialects.chat.shapes import JsonSchema, ResponseFormat, given
-from dragoman.dialects.chat.texts import wrong_type
+from dragoman.dialects.chat.texts import missing, wrong_type
 from dragoman.errors import Failure
 from dragoman.hub.request import (
     OutputConfig,
@@ -54,7 +54,7 @@ def apply(form: ResponseFormat | None, out: Request, model: Model, notes: Notes)
 def _schema(found: JsonSchema | None) -> Raw:
     path = "response_format.json_schema"
     if found is None:
-        raise Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)
+        raise missing(path)
     if not given(found.schema):
         return schema.NO_ARGUMENTS
     where = f"{path}.schema"

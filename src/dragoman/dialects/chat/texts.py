@@ -16,6 +16,15 @@ _BLANK = re.compile(
 (protocol.md §2b rule 4)."""
 
 
+_KIND = re.compile(rb"(%b)|(\")|(\[)" % _BLANK.pattern)
+
+
+def kind(raw: Raw) -> int | None:
+    """What a ``content`` is: 1 a blank text, 2 a text, 3 a list, ``None`` anything else."""
+    found = _KIND.match(raw)
+    return found.lastindex if found is not None else None
+
+
 def is_blank(literal: bytes | Raw) -> bool:
     """Whether a text is empty or white space only."""
     return _BLANK.match(literal) is not None
@@ -28,11 +37,16 @@ def checked(raw: Raw, path: str) -> Raw:
     return raw
 
 
+def missing(path: str) -> Failure:
+    """A field that must be there."""
+    return Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)
+
+
 def wrong_type(raw: Raw, path: str, expected: str) -> Failure:
     """What to say of a value that is of another JSON type than it must be."""
     first = bytes(raw)[:1]
     if first == b"":
-        return Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)
+        return missing(path)
     got = _NAMES.get(first, "a number")
     return Failure(
         "invalid_type",

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from dragoman.catalogue.model import EFFORTS, Model
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import ChatRequest
+from dragoman.dialects.chat.texts import missing
 from dragoman.errors import Failure
 from dragoman.hub.request import OutputConfig, Request, ThinkingConfig
 
@@ -64,8 +65,7 @@ def _from_thinking(request: ChatRequest, model: Model) -> Wanted:
     budget = param.budget_tokens
     if budget is None:
         if "enabled" in model.thinking and "adaptive" not in model.thinking:
-            path = "thinking.budget_tokens"
-            raise Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)
+            raise missing("thinking.budget_tokens")
         return Wanted(request.reasoning_effort or "default", 0, "thinking.type", display)
     _check_budget(budget, request.max_completion_tokens or request.max_tokens)
     return Wanted(

@@ -13,7 +13,7 @@ from dragoman.dialects.chat.decode import Reader, mismatch
 from dragoman.dialects.chat.names import Names
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import ChatRequest, CustomTool, FunctionTool, given
-from dragoman.dialects.chat.texts import checked, wrong_type
+from dragoman.dialects.chat.texts import checked, missing, wrong_type
 from dragoman.errors import Failure
 from dragoman.hub.request import Tool, ToolChoice
 
@@ -46,7 +46,8 @@ class Toolbox:
         self._model = model
         self._notes = notes
         self.names = Names(self._declared_names())
-        self._declare()
+        if request.tools or self.legacy:
+            self._declare()
 
     def _declared_names(self) -> list[str]:
         declared = [tool.function or tool.custom for tool in self._request.tools or ()]
@@ -65,7 +66,7 @@ class Toolbox:
             else:
                 raise _wrong_tool(tool, path)
             if tool.cache_control is not None:
-                made.cache_control = cache_control(tool.cache_control)
+                made.cache_control = cache_control(tool.cache_control, self._notes)
         if self.legacy:
             for at, function in enumerate(self._request.functions or ()):
                 self._function(function, f"functions[{at}]")
@@ -155,7 +156,7 @@ class Toolbox:
         if choice.type == "allowed_tools":
             allowed = choice.allowed_tools
             if allowed is None:
-                raise _missing("tool_choice.allowed_tools")
+                raise missing("tool_choice.allowed_tools")
             names = frozenset(
                 self._known(
                     (tool.function or tool.custom), f"tool_choice.allowed_tools.tools[{at}]"
@@ -176,7 +177,7 @@ class Toolbox:
         """Upstream's name of a tool the client names. Raises :class:`Failure` if it is not
         declared."""
         if named is None:
-            raise _missing(path)
+            raise missing(path)
         upstream = self.names.upstream(named.name)
         if not any(tool.name == upstream for tool in self.tools):
             raise Failure(
@@ -217,7 +218,7 @@ def _with_format(description: Raw | UnsetType, raw: Raw) -> Raw:
 
 def _wrong_tool(tool: shapes.Tool, path: str) -> Failure:
     if tool.type in ("function", "custom"):
-        return _missing(f"{path}.{tool.type}")
+        return missing(f"{path}.{tool.type}")
     return Failure(
         "invalid_value",
         f"Invalid value: '{tool.type}'. Supported values are: 'function', 'custom'.",
@@ -231,7 +232,3 @@ def _wrong_choice(word: str, path: str) -> Failure:
         f"Invalid value: '{word}'. Supported values are: 'none', 'auto', 'required'.",
         param=path,
     )
-
-
-def _missing(path: str) -> Failure:
-    return Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)

@@ -7,9 +7,10 @@ and audio.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from dragoman.dialects.chat.parsed import Notes
-from dragoman.dialects.chat.shapes import ChatRequest, given
+from dragoman.dialects.chat.shapes import ABSENT, ChatRequest, given
 from dragoman.errors import Failure
 
 _NO_SEED = "sampling cannot be repeated"
@@ -45,9 +46,21 @@ def note(request: ChatRequest, notes: Notes) -> None:
         )
     if given(request.audio):
         raise _refused("audio", "Claude does not speak")
+    if not _ignores(request):
+        return
     for name, (asked, reason) in _IGNORED.items():
         if asked(request):
             notes.warn(name, reason, "unsupported_parameter")
+
+
+_ignored_values = attrgetter(*_IGNORED)
+_USUAL = _ignored_values(ChatRequest("", ABSENT))
+
+
+def _ignores(request: ChatRequest) -> bool:
+    """Whether any of the ignored parameters is there at all: one comparison for nearly every
+    request."""
+    return _ignored_values(request) != _USUAL
 
 
 def _refused(name: str, reason: str) -> Failure:
