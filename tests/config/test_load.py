@@ -291,6 +291,7 @@ def test_flags_win_over_everything(read: Read) -> None:
     assert with_flags(config) is config
     flagged = with_flags(config, host="0.0.0.0", port=3, workers=1)
     assert (flagged.server.host, flagged.server.port) == ("0.0.0.0", 3)
+    assert load(None, {}, host="0.0.0.0", port=3, workers=1) == flagged
     assert {"server.host", "server.port", "server.workers"} <= flagged.given
     with pytest.raises(ConfigError) as caught:
         with_flags(config, host="not a host", workers=2)

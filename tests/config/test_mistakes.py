@@ -94,6 +94,8 @@ MODEL = "models: [{{id: m, {}}}]"
         ("storage: {database: 'mysql://h/d'}", "storage.database: is neither sqlite:///FILE"),
         ("storage: {redis: 'h:6379'}", "storage.redis: is not a URL like redis://"),
         ("accounts: {name: a}", "accounts: expected a list, got fields"),
+        ("server: [1]", "server: expected fields, got a list"),
+        ("strict: {a: b}", "strict: expected true or false, got fields"),
         (ACCOUNT.format("name: b"), "accounts[0].name: given twice"),
         (ACCOUNT.format("base_url: api.anthropic.com"), "accounts[0].base_url: is not a URL"),
         (ACCOUNT.format("base_url: 'https://'"), "accounts[0].base_url: is not a URL"),
@@ -149,7 +151,8 @@ MODEL = "models: [{{id: m, {}}}]"
         (MODEL.format("context_tokens: 0"), "models[0].context_tokens: expected int >= 1"),
         (
             MODEL.format("effort: [lo]"),
-            "models[0].effort[0]: must be one of low, medium, high, xhigh, max, got 'lo', did you mean low",
+            "models[0].effort[0]: must be one of low, medium, high, xhigh, max, got 'lo',"
+            " did you mean low?",
         ),
         (MODEL.format("usd_per_mtok: {input: 0.12345}"), "models[0].usd_per_mtok: 0.12345 is not"),
         (MODEL.format("tiers: [{above_prompt_tokens: 1}]"), "usd_per_mtok: is missing"),

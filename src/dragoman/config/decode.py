@@ -179,13 +179,15 @@ def _worded(reason: str, node: Node, shape: Any) -> str:
         value = reason.removeprefix(_NOT_A_CHOICE)
         meant = _meant(value.strip("'"), choices)
         return f"must be one of {', '.join(choices)}, got {value[:60]}{meant}"
-    text = reason.replace("`", "").replace("array", "a list").replace("object", "fields")
+    text = reason.replace("`", "")
+    for word, plain in (("array", "a list"), ("object", "fields"), ("bool", "true or false")):
+        text = text.replace(word, plain)
     text = text[:1].lower() + text[1:]
     expected, _, got = text.partition(", got ")
     if isinstance(node.value, dict | list) or _holds_secret(shape):
         text = f"{expected}, got {got}" if got else expected
     else:
-        text = f"{expected.replace('bool', 'true or false')}, got {_shown(node)}"
+        text = f"{expected}, got {_shown(node)}"
     return f"{text}; write it in quotes" if "expected str, got" in text else text
 
 

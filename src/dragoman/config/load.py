@@ -48,8 +48,22 @@ class ConfigError(Exception):
         self.mistakes = list(mistakes)
 
 
-def load(path: str | None, environ: Mapping[str, str]) -> Config:
-    """The configuration in force. ``path`` is that of ``--config``. Raises :class:`ConfigError`."""
+def load(
+    path: str | None,
+    environ: Mapping[str, str],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+) -> Config:
+    """The configuration in force; ``path``, ``host``, ``port`` and ``workers`` are flags.
+
+    Raises :class:`ConfigError`.
+    """
+    return with_flags(_load(path, environ), host=host, port=port, workers=workers)
+
+
+def _load(path: str | None, environ: Mapping[str, str]) -> Config:
     source = path or environ.get(CONFIG_VARIABLE) or None
     if source is None and Path(DEFAULT_FILE).is_file():
         source = DEFAULT_FILE
