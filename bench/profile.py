@@ -107,21 +107,26 @@ def _watch(argv: list[str]) -> subprocess.Popen[bytes]:
 def _stacks(path: Path) -> str:
     """py-spy's folded stacks → time in each function, its own and with what it calls."""
     if not path.exists():
-        return "py-spy could not watch the process (it needs root, or kernel.yama.ptrace_scope=0)\n"
+        return "py-spy could not watch the process: it needs root, or kernel.yama.ptrace_scope=0\n"
     own: Counter[str] = Counter()
     all_in: Counter[str] = Counter()
+    elsewhere = 0
     for line in path.read_text().splitlines():
         frames, _, count = line.rpartition(" ")
+        if frames.startswith("Thread._bootstrap"):
+            elsewhere += int(count)  # py-spy cannot tell a thread that waits in C from a busy one
+            continue
         names = [_short(frame) for frame in frames.split(";")]
         own[names[-1]] += int(count)
         for name in set(names):
             all_in[name] += int(count)
     total = own.total() or 1
-    lines = ["  own %  with callees %  function"]
+    lines = ["main thread:", "  own %  with callees %  function"]
     lines += [
         f"{100 * n / total:7.1f} {100 * all_in[name] / total:15.1f}  {name}"
         for name, n in own.most_common(40)
     ]
+    lines.append(f"samples: {total} of the main thread, {elsewhere} of others, busy or waiting")
     return "\n".join(lines) + f"\n\nstacks: {path}\n"
 
 
@@ -134,18 +139,12 @@ def _short(frame: str) -> str:
 def _perf(path: Path) -> str:
     if not path.exists():
         return ""
-    argv = [
-        "perf",
-        "report",
-        "-i",
-        str(path),
-        "--no-children",
-        "--sort",
-        "dso",
-        "-g",
-        "none",
-        "--stdio",
-    ]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith("#")]
-    return "\nby module, with the kernel (perf):\n" + "\n".join(lines[:15]) + f"\n\nperf: {path}\n"
+    text = ""
+    for title, key, rows in (("module", "dso", 10), ("function, native and kernel", "sym", 25)):
+        argv = ["perf", "report", "-i", str(path), "--no-children", "--stdio", "-g", "none"]
+        done = subprocess.run(
+            [*argv, "--sort", key], capture_output=True, text=True, timeout=60, check=False
+        )
+        lines = [x for x in done.stdout.splitlines() if x.strip() and not x.startswith("#")]
+        text += f"\nby {title} (perf):\n" + "\n".join(lines[:rows]) + "\n"
+    return f"{text}\nperf: {path}\n"
