@@ -22,7 +22,7 @@ _PING_EVERY = 200
 class Message:
     """What the simulator answers: blocks in wire form, why it stopped, what it cost."""
 
-    __slots__ = ("blocks", "id", "model", "stop_reason", "stop_sequence", "usage")
+    __slots__ = ("blocks", "id", "model", "stop_details", "stop_reason", "stop_sequence", "usage")
 
     def __init__(self, id: str, model: str) -> None:
         self.id = id
@@ -30,6 +30,7 @@ class Message:
         self.blocks: list[Json] = []
         self.stop_reason = "end_turn"
         self.stop_sequence: str | None = None
+        self.stop_details: Json | None = None
         self.usage: Json = {}
 
 
@@ -52,7 +53,7 @@ def _shell(message: Message, blocks: list[Json], whole: bool) -> Json:
         "content": blocks,
         "stop_reason": message.stop_reason if whole else None,
         "stop_sequence": message.stop_sequence if whole else None,
-        "stop_details": None,
+        "stop_details": message.stop_details if whole else None,
         "usage": usage,
     }
 
@@ -93,7 +94,7 @@ def _events(message: Message) -> Iterator[bytes]:
     delta = {
         "stop_reason": message.stop_reason,
         "stop_sequence": message.stop_sequence,
-        "stop_details": None,
+        "stop_details": message.stop_details,
     }
     yield event("message_delta", {"delta": delta, "usage": usage})
     yield b'event: message_stop\ndata: {"type":"message_stop"}\n\n'

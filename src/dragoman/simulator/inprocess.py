@@ -65,6 +65,11 @@ class InProcessResponse:
         self._mono = mono
         self._due = mono()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the end was read."""
+        return self._events is None
+
     async def read(self) -> bytes:
         """Body bytes that are due; ``b""`` at the end. Raises Failure when the answer breaks
         off."""

@@ -5,10 +5,13 @@ the one the client wrote), the size in pixels and the size in bytes.
 """
 
 import binascii
+import re
 from typing import NamedTuple
 
 from dragoman.codec.image import sniff
 from dragoman.simulator.shape import Json, child, text_of
+
+_PDF_PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
 class Facts(NamedTuple):
@@ -25,6 +28,9 @@ class Facts(NamedTuple):
     """Given as an uploaded file, so nothing else is known."""
     valid: bool = True
     """False: the base64 is broken."""
+    pages: int = 0
+    """Of a PDF, as far as its page objects can be seen."""
+    encrypted: bool = False
 
 
 def facts_of(block: Json) -> Facts:
@@ -50,11 +56,20 @@ def _decoded(data: str, document: bool) -> Facts:
     except ValueError:
         return Facts("", 0, 0, 0, valid=False)
     if document:
-        return Facts("application/pdf" if raw[:5] == b"%PDF-" else "", 0, 0, len(raw))
+        return _pdf(raw)
     info = sniff(raw)
     if info is None:
         return Facts("", 0, 0, len(raw))
     return Facts(info.media_type, info.width, info.height, len(raw))
+
+
+def _pdf(raw: bytes) -> Facts:
+    """Pages and encryption are looked for in the plain part of the file; nothing is unpacked."""
+    if raw[:5] != b"%PDF-":
+        return Facts("", 0, 0, len(raw))
+    pages = len(_PDF_PAGE.findall(raw))
+    encrypted = b"/Encrypt" in raw
+    return Facts("application/pdf", 0, 0, len(raw), pages=pages, encrypted=encrypted)
 
 
 class Gallery:

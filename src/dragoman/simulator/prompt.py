@@ -21,6 +21,11 @@ _REDACT = (
     "46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
 )
 """The vendor's documented test string: thinking comes redacted."""
+_REFUSE = (
+    "ANTHROPIC_MAGIC_STRING_TRIGGER_REFUSAL_"
+    "1FAEFB6177B4672DEE07F9D3AFC62588CCD2631EDCF22E8CCC1FB35B501C9C86"
+)
+"""The same for a refusal."""
 
 
 class Turn:
@@ -141,6 +146,11 @@ class Prompt:
     def redacted(self) -> bool:
         """Whether the user asked for redacted thinking."""
         return _REDACT in self.question
+
+    @cached_property
+    def refused(self) -> bool:
+        """Whether the user asked for a refusal."""
+        return _REFUSE in self.question
 
     @cached_property
     def digest(self) -> bytes:

@@ -23,7 +23,7 @@ from dragoman.simulator.listing import list_models, one_model
 from dragoman.simulator.prefix import measure
 from dragoman.simulator.problem import ApiError
 from dragoman.simulator.thinking import Signer
-from dragoman.simulator.validate import Checker
+from dragoman.simulator.validate import Checker, fits
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 VERSIONS = frozenset(("2023-06-01", "2026-10-21"))
@@ -120,10 +120,10 @@ class Simulator:
             if method != "POST":
                 raise ApiError("Method Not Allowed", status=405)
             _authenticate(incoming.headers)
-            version = _version(incoming.headers)
+            _version(incoming.headers)
             if path == "/v1/messages":
-                return self._messages(incoming, account, headers, version)
-            return self._count_tokens(incoming, headers, version)
+                return self._messages(incoming, account, headers)
+            return self._count_tokens(incoming, headers)
         if path == "/v1/models" or path.startswith("/v1/models/"):
             if method not in ("GET", "HEAD"):
                 raise ApiError("Method Not Allowed", status=405)
@@ -136,13 +136,12 @@ class Simulator:
             return Answer(200, [*headers, _JSON], body)
         raise ApiError("Not Found", status=404)
 
-    def _messages(
-        self, incoming: Incoming, account: AccountState, headers: Headers, version: str
-    ) -> Answer:
-        prompt, gallery = self._checker.message(_decoded(incoming.body), version, incoming.headers)
+    def _messages(self, incoming: Incoming, account: AccountState, headers: Headers) -> Answer:
+        checked = self._checker.creation(_decoded(incoming.body), incoming.headers)
+        prompt = checked.prompt
         now = self._clock.mono()
-        prefix = measure(prompt, gallery)
-        self._checker.fits(prompt, prefix.tokens)
+        prefix = measure(prompt, checked.gallery)
+        fits(checked, prefix.tokens)
         least = prompt.model.min_cache_tokens
         use = account.cache.look(prefix.segments, least, now)
         counted = prefix.tokens if prompt.model.cache_reads_limited else prefix.tokens - use.read
@@ -153,7 +152,7 @@ class Simulator:
             raise
         account.cache.use(prefix.segments, least, now)
         message = Message(self._made_up("msg_01", 22), prompt.model.id)
-        reply.fill(message, reply.Ask(prompt, gallery, prefix.tokens, use, self._signer))
+        reply.fill(message, reply.Ask(checked, prefix.tokens, use, self._signer))
         account.meter.spend(message.usage["output_tokens"], now)
         headers += account.meter.headers(now, self._clock.wall())
         if prompt.stream:
@@ -162,9 +161,9 @@ class Simulator:
             return Answer(200, head, events=events.stream(message), pace=self._settings.pace)
         return Answer(200, [*headers, _JSON], events.body(message))
 
-    def _count_tokens(self, incoming: Incoming, headers: Headers, version: str) -> Answer:
-        prompt, gallery = self._checker.counted(_decoded(incoming.body), version, incoming.headers)
-        tokens = measure(prompt, gallery).tokens
+    def _count_tokens(self, incoming: Incoming, headers: Headers) -> Answer:
+        checked = self._checker.counting(_decoded(incoming.body), incoming.headers)
+        tokens = measure(checked.prompt, checked.gallery).tokens
         return Answer(200, [*headers, _JSON], jsonio.encode({"input_tokens": tokens}))
 
     def _fault(self, incoming: Incoming, account: AccountState) -> Faults:
@@ -243,13 +242,12 @@ def _authenticate(headers: dict[str, str]) -> None:
         raise ApiError("Invalid bearer token", status=401)
 
 
-def _version(headers: dict[str, str]) -> str:
+def _version(headers: dict[str, str]) -> None:
     version = headers.get("anthropic-version")
     if version is None:
         raise ApiError("anthropic-version: header is required")
     if version not in VERSIONS:
         raise ApiError(f'anthropic-version: "{version}" is not a valid version')
-    return version
 
 
 def _refused(error: ApiError, headers: Headers, request_id: str, html: bool) -> Answer:

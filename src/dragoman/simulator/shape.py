@@ -5,7 +5,7 @@ functions are the only place where their types are narrowed; each gives an empty
 shape is another.
 """
 
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -38,12 +38,12 @@ def text_of(value: Json, key: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is a JSON number; ``True`` and ``False`` are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> TypeGuard[int]:
     """Whether a value is a JSON integer."""
     return isinstance(value, int) and not isinstance(value, bool)
 

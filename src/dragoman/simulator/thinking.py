@@ -87,10 +87,10 @@ def thinks(prompt: Prompt) -> bool:
             return model.thinking_default != "off"
 
 
-def think(prompt: Prompt, signer: Signer) -> tuple[Json, int]:
-    """The thinking block, and how many tokens of thinking it stands for."""
-    text = _thought(prompt)
-    spent = len(pieces(text))
+def think(prompt: Prompt, signer: Signer, most: int) -> tuple[Json, int]:
+    """The thinking block, and how many tokens of thinking it stands for, at most ``most``."""
+    thought = pieces(_thought(prompt))[:most]
+    text, spent = "".join(thought), len(thought)
     line = prompt.model.line or prompt.model.id
     if prompt.redacted:
         data = signer.sign(line, "redacted", prompt.digest)

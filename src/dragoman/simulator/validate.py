@@ -1,15 +1,41 @@
-"""Checks a request by the rules of protocol.md §2b, with the API's own wording."""
+"""Checks a request by the rules of protocol.md §2b and reads it.
+
+Order is the API's: first the shape of the whole body, then the model, then what the model allows,
+then the conversation, then what costs most to look at. The first broken rule is the answer.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dragoman.catalogue.catalogue import Catalogue
+from dragoman.catalogue.model import Model
 from dragoman.simulator.listing import find_model
 from dragoman.simulator.media import Gallery
 from dragoman.simulator.problem import ApiError
 from dragoman.simulator.prompt import Prompt
-from dragoman.simulator.shape import as_object, text_of
+from dragoman.simulator.rules import (
+    caching,
+    conversation,
+    media,
+    params,
+    request,
+    structured,
+    thinking,
+    tools,
+)
+from dragoman.simulator.shape import Json, as_object
 from dragoman.simulator.thinking import Signer
+
+OLD_VERSION = "2023-06-01"
+
+
+class Checked(NamedTuple):
+    """A request that may be answered."""
+
+    prompt: Prompt
+    gallery: Gallery
+    context_tokens: int
+    """The model's context, betas considered."""
 
 
 class Checker:
@@ -20,29 +46,65 @@ class Checker:
         self._signer = signer
         self._serve_retired = serve_retired
 
-    def message(
-        self, value: Any, version: str, headers: Mapping[str, str]
-    ) -> tuple[Prompt, Gallery]:
-        """Check the body of ``POST /v1/messages``. Raises ApiError."""
-        body = as_object(value)
-        if body is None:
-            raise ApiError("Input should be a valid dictionary")
-        name = text_of(body, "model")
-        if not name:
-            raise ApiError("model: Field required")
+    def creation(self, value: Any, headers: Mapping[str, str]) -> Checked:
+        """The body of ``POST /v1/messages``. Raises ApiError."""
+        body = _object(value)
+        betas = _betas(headers)
+        version = headers["anthropic-version"]
+        request.check_creation(body, bool(betas), version == OLD_VERSION)
+        model = self._model(body["model"])
+        params.check_creation(body, model, betas)
+        return self._rest(body, model, version, betas)
+
+    def counting(self, value: Any, headers: Mapping[str, str]) -> Checked:
+        """The body of ``POST /v1/messages/count_tokens``. Raises ApiError."""
+        body = _object(value)
+        betas = _betas(headers)
+        request.check_counting(body, bool(betas))
+        model = self._model(body["model"])
+        params.check_shared(body, model)
+        return self._rest(body, model, headers["anthropic-version"], betas)
+
+    def _rest(self, body: Json, model: Model, version: str, betas: frozenset[str]) -> Checked:
+        tools.check(body)
+        structured.check(body, model)
+        conversation.check(body, model, version)
+        caching.check(body)
+        thinking.check(body, self._signer)
+        gallery = Gallery()
+        media.check(body, model, gallery)
+        context = model.context_tokens
+        if model.extended_context_tokens and model.extended_context_beta in betas:
+            context = model.extended_context_tokens
+        return Checked(Prompt(model, body), gallery, context)
+
+    def _model(self, name: str) -> Model:
         model = find_model(self._catalogue, name)
         if model.retired is not None and not self._serve_retired:
             raise ApiError(f"model: {name}", status=404)
-        return Prompt(model, body), Gallery()
+        return model
 
-    def counted(
-        self, value: Any, version: str, headers: Mapping[str, str]
-    ) -> tuple[Prompt, Gallery]:
-        """Check the body of ``POST /v1/messages/count_tokens``. Raises ApiError."""
-        return self.message(value, version, headers)
 
-    def fits(self, prompt: Prompt, tokens: int) -> None:
-        """Refuse a prompt that is longer than the model's context. Raises ApiError."""
-        most = prompt.model.context_tokens
-        if tokens > most:
-            raise ApiError(f"prompt is too long: {tokens} tokens > {most} maximum")
+def fits(checked: Checked, tokens: int) -> None:
+    """Refuse a prompt that is longer than the context (rule 17). Raises ApiError."""
+    most = checked.context_tokens
+    if tokens > most:
+        raise ApiError(f"prompt is too long: {tokens} tokens > {most} maximum")
+    asked = checked.prompt.max_tokens
+    if checked.prompt.model.overflow == "error" and tokens + asked > most:
+        raise ApiError(
+            f"input length and `max_tokens` exceed context limit: {tokens} + {asked} > {most},"
+            " decrease input length or `max_tokens` and try again"
+        )
+
+
+def _object(value: Any) -> Json:
+    body = as_object(value)
+    if body is None:
+        raise ApiError("Input should be a valid dictionary")
+    return body
+
+
+def _betas(headers: Mapping[str, str]) -> frozenset[str]:
+    named = headers.get("anthropic-beta", "")
+    return frozenset(name.strip() for name in named.split(",") if name.strip())
