@@ -1,0 +1,395 @@
+"""One client connection: requests in, one after the other, and their life.
+
+A connection is in one of five phases::
+
+    WAITING ──first byte──▶ HEAD ──head complete──▶ BODY ──▶ BUSY ──answered──▶ WAITING
+       │                                              (skipped when the body came along)
+       └───────── from any of them: refusal, last answer, client gone ─────────▶ CLOSING
+
+Only one request is read at a time: what a client sends ahead stays unread bytes until the answer
+before it is complete, and beyond a bound it is not even received. So answers are in order without a
+queue, and nothing of a second request is looked at where the first one ends badly.
+
+There are no timers here. The server's sweep calls :meth:`Connection.check` when ``deadline`` has
+passed; ``EVERY_SWEEP`` asks for every time. Most calls are over before the first sweep sees them.
+"""
+
+import asyncio
+from typing import Final, cast
+
+from dragoman.errors import Failure
+from dragoman.http.body import Body, ChunkedBody, SizedBody, too_large
+from dragoman.http.call import Call
+from dragoman.http.closing import (
+    BODY,
+    BUSY,
+    CLOSING,
+    EVERY_SWEEP,
+    HEAD,
+    WAITING,
+    ClosingProtocol,
+)
+from dragoman.http.request_head import RequestLine, is_hopeless, is_last, path_of
+from dragoman.http.server_state import ServerState
+
+_HEAD_END: Final = b"\r\n\r\n"
+_CR: Final = 13
+_NOTHING: Final = b""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_JSON: Final = (("content-type", "application/json"),)
+
+
+class Connection(ClosingProtocol):
+    """The protocol object of one accepted socket."""
+
+    __slots__ = ("_body", "_buffer", "_reading_paused", "_searched", "_writing_paused", "peer")
+
+    def __init__(self, state: ServerState) -> None:
+        super().__init__(state)
+        self.peer = ""
+        """The client's address, without port."""
+        self._body: Body | None = None
+        """In BODY, where what is received goes."""
+        self._buffer: bytes | bytearray = _NOTHING
+        """In HEAD, an incomplete head; in BODY and BUSY, what came ahead of its turn."""
+        self._searched = 0
+        """How much of an incomplete head was searched for its end."""
+        self._reading_paused = False
+        self._writing_paused = False
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        state = self.state
+        self.transport.set_write_buffer_limits(high=state.limits.max_buffered_write_bytes)
+        name = cast("tuple[str, int] | str | None", transport.get_extra_info("peername"))
+        self.peer = name[0] if name else ""
+        state.connections.add(self)
+        self.deadline = state.clock.mono() + state.limits.head_timeout_s
+        if state.draining:
+            self.drain()
+        elif not state.count_ip(self.peer):
+            self._refuse(Failure("rate_limited", "Too many connections from this address."))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        state = self.state
+        state.connections.discard(self)
+        state.forget_ip(self.peer)
+        self._phase = CLOSING
+        self._buffer = _NOTHING
+        self._body = None
+        if self._call is not None:
+            self._leave(self._call)
+        if state.draining:
+            state.quiet.set()
+
+    def data_received(self, data: bytes) -> None:
+        phase = self._phase
+        if phase == WAITING:
+            self._receive_head(data)
+        elif phase == BODY:
+            self._receive_body(data)
+        elif phase == HEAD:
+            buffer = cast(bytearray, self._buffer)
+            buffer += data
+            self._receive_head(buffer)
+        elif phase == BUSY:
+            self._receive_ahead(data)
+        else:
+            self._skip(data)
+
+    def eof_received(self) -> bool:
+        call = self._call
+        if call is None:
+            return False  # What waits to be sent is sent before the transport closes.
+        if call.sent:
+            # The client has said all it has to say and listens on. TLS has no such state.
+            self.last = self._half_closed = True
+            return self.transport.can_write_eof()
+        self._leave(call)
+        return False
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+        if self._call is not None:
+            self._call.set_paused(True)
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        if self._call is not None:
+            self._call.set_paused(False)
+        elif self._phase == BUSY:
+            self.state.loop.call_soon(self._go_on)
+
+    # Reading requests.
+
+    def _receive_head(self, data: bytes | bytearray) -> None:
+        """``data`` is all that has come of the next request, and perhaps more."""
+        # One empty line before a request is tolerated (RFC 9112 §2.2).
+        begin = 2 if data[0] == _CR and data.startswith(b"\r\n") else 0
+        if self._buffer:
+            if data.find(_HEAD_END, max(begin, self._searched)) < 0:
+                self._keep_head(data)
+                return
+            self._buffer = _NOTHING
+            self._searched = 0
+        head, end, rest = bytes(data[begin:] if begin else data).partition(_HEAD_END)
+        if not end:
+            self._keep_head(data)
+        elif len(head) > self.state.limits.max_head_bytes:
+            self._refuse_long_head(head)
+        else:
+            self._start(head, rest)
+
+    def _keep_head(self, data: bytes | bytearray) -> None:
+        state = self.state
+        if is_hopeless(data, self._searched):
+            self._refuse(Failure("bad_request", "This is not HTTP/1.1."), path_of(bytes(data)))
+        elif len(data) > state.limits.max_head_bytes:
+            self._refuse_long_head(bytes(data))
+        else:
+            if self._phase == WAITING:
+                self._phase = HEAD
+                self._buffer = bytearray(data)
+                if self.out_bytes:
+                    # Of a new connection the acceptance counts, else the first byte.
+                    self.deadline = state.clock.mono() + state.limits.head_timeout_s
+            self._searched = max(0, len(data) - len(_HEAD_END) + 1)
+
+    def _refuse_long_head(self, head: bytes) -> None:
+        limits = self.state.limits
+        if len(head.partition(b"\r\n")[0]) > limits.max_target_bytes:
+            failure = Failure("uri_too_long", "The request line is too long.")
+        else:
+            size = limits.max_head_bytes
+            failure = Failure("headers_too_large", f"More than {size} bytes of headers.")
+        self._refuse(failure, path_of(head))
+
+    def _start(self, head: bytes, rest: bytes) -> None:
+        """Begin the call of a complete head; ``rest`` is what came after it."""
+        state = self.state
+        try:
+            line, headers = state.heads.parse(head)
+        except Failure as failure:
+            self._refuse(failure, path_of(head))
+            return
+        call = self._call = Call(self, line, headers, self.peer, state.clock.mono())
+        self.deadline = EVERY_SWEEP
+        self._accepted_bytes = -1
+        connection = headers.get("connection")
+        self.last = not line.modern if connection is None else is_last(connection, line.modern)
+        length = headers.get("content-length")
+        if length is not None and int(length) == len(rest) <= state.limits.max_body_bytes:
+            self._phase = BUSY
+            call.content = rest
+        elif length is not None or "transfer-encoding" in headers:
+            self._phase = BODY
+            self._start_body(call, rest)
+        else:
+            self._phase = BUSY
+            call.content = _NOTHING
+            if rest:
+                self._receive_ahead(rest)
+        if state.cors is not None and self._answer_preflight(call):
+            return
+        state.running += 1
+        call.task = state.spawn(self._run(call))
+
+    def _start_body(self, call: Call, rest: bytes) -> None:
+        limit = self.state.limits.max_body_bytes
+        length = call.headers.get("content-length")
+        if length is None:
+            body: Body = ChunkedBody(limit, call.started)
+        else:
+            body = SizedBody(int(length), call.started)
+            if int(length) > limit:
+                body.fail(too_large(limit))
+        body.expected = not rest and call.headers.get("expect", "").lower() == "100-continue"
+        call.incoming = self._body = body
+        if rest:
+            self._receive_body(memoryview(rest))
+
+    def _receive_body(self, data: bytes | memoryview) -> None:
+        body = cast(Body, self._body)
+        body.expected = False
+        rest = body.feed(data)
+        call = self._call
+        if body.complete:
+            self._body = None
+            self._phase = BUSY
+            if rest:
+                self._receive_ahead(rest)
+            if call is None:
+                # It was answered before, and only kept the connection waiting.
+                self._finish()
+        if call is not None:
+            call.body_arrived()
+
+    def _receive_ahead(self, data: bytes) -> None:
+        """Keep what came before its turn, and stop reading beyond a bound."""
+        if self._buffer:
+            cast(bytearray, self._buffer).extend(data)
+        else:
+            self._buffer = bytearray(data)
+        if len(self._buffer) > self.state.limits.max_pipelined_bytes and not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    # What a call needs.
+
+    def must_close(self) -> bool:
+        """Whether the answer that is about to be sent is the last."""
+        if self.state.draining:
+            self.last = True
+        elif self._phase == BODY and not self.last:
+            body = cast(Body, self._body)
+            self.last = not body.skippable(self.state.limits.max_skipped_bytes)
+        return self.last
+
+    def ask_for_body(self) -> None:
+        """Send ``100 Continue`` if the client waits for it."""
+        body = self._body
+        if body is not None and body.expected:
+            body.expected = False
+            body.since = self.state.clock.mono()
+            self.out_bytes += len(_CONTINUE)
+            self.transport.write(_CONTINUE)
+
+    def answered(self) -> None:
+        """The last byte of the answer was handed over."""
+        self._call = None
+        if self.last or self.state.draining:
+            self._close(linger=self._phase != BUSY or bool(self._buffer))
+        elif self._phase == BUSY:
+            self._finish()
+
+    def broke_off(self, graceful: bool) -> None:
+        """The answer ends here, incomplete."""
+        self._call = None
+        if graceful:
+            self._close(linger=False)
+        else:
+            self.abort()
+
+    # The life of a call.
+
+    async def _run(self, call: Call) -> None:
+        state = self.state
+        try:
+            if not (call.gone or call.drained_out):
+                call.entered = True
+                await state.handler(call)
+        finally:
+            state.running -= 1
+            if self._call is call:
+                self._end_unanswered(call)
+            if state.draining:
+                state.quiet.set()
+
+    def _end_unanswered(self, call: Call) -> None:
+        """The handler ended without an answer: its bug, or it was cancelled."""
+        if call.sent:
+            call.abort()
+            return
+        kind = "draining" if call.drained_out else "internal"
+        failure = Failure(kind, "The request was not answered.")
+        self.last = True
+        call.respond(failure.status, _JSON, self.state.refuse(failure, call.path))
+
+    def _answer_preflight(self, call: Call) -> bool:
+        """Add cross-origin headers; true if the request was a preflight and is answered."""
+        cors = self.state.cors
+        if cors is None:
+            return False
+        call.cors_lines = cors.lines(call.headers)
+        answer = cors.preflight(call.method, call.headers)
+        if answer is None:
+            return False
+        call.respond(204, answer, b"")
+        return True
+
+    def _finish(self) -> None:
+        """A request is read and answered: on to the next."""
+        self.deadline = EVERY_SWEEP
+        if not self._buffer:
+            self._phase = WAITING
+        elif not self._writing_paused:
+            # Not at once: an answer given inside this call would come back here, ever deeper.
+            self.state.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Take the request that came ahead of its turn."""
+        if self._phase != BUSY or self._call is not None or self._writing_paused:
+            return
+        data, self._buffer = self._buffer, _NOTHING
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        self._phase = WAITING
+        if data:
+            self._receive_head(bytes(data))
+
+    def _refuse(self, failure: Failure, path: str = "") -> None:
+        """Answer what no handler will see, and close."""
+        state = self.state
+        self._phase = CLOSING
+        self.last = True
+        line = RequestLine("", path, "", True)
+        call = self._call = Call(self, line, {}, self.peer, state.clock.mono())
+        call.respond(failure.status, _JSON, state.refuse(failure, path))
+
+    # The server's sweep and drain.
+
+    def check(self, now: float) -> None:
+        """Act on what has been due since ``now``, in ``mono()`` seconds."""
+        phase = self._phase
+        if phase == WAITING:
+            self._check_waiting(now)
+        elif phase == HEAD:
+            self._refuse(Failure("request_timeout", "The request did not arrive in time."))
+        elif phase == CLOSING:
+            self._check_closing(now)
+        elif not self._stalled(now):
+            if phase == BODY:
+                self._check_body(now)
+            if self._call is not None:
+                self._check_silence(self._call, now)
+
+    def drain(self) -> None:
+        """Close if nothing is under way; otherwise the answer under way is the last."""
+        if self._phase == WAITING:
+            self._close(linger=False)
+
+    def _check_waiting(self, now: float) -> None:
+        if self.deadline != EVERY_SWEEP:
+            self._close(linger=False)
+        elif self.transport.get_write_buffer_size():
+            self._stalled(now)  # The last answer is still on its way.
+        else:
+            self.deadline = now + self.state.limits.keepalive_timeout_s
+
+    def _check_body(self, now: float) -> None:
+        body = cast(Body, self._body)
+        limits = self.state.limits
+        allowed_s = limits.body_grace_s + body.pieces.size / limits.min_body_bytes_per_s
+        if body.failure is not None or body.expected or now - body.since <= allowed_s:
+            return
+        body.fail(Failure("request_timeout", "The request body did not arrive in time."))
+        if self._call is None:
+            self._close(linger=False)
+        else:
+            self._call.body_arrived()
+
+    def _check_silence(self, call: Call, now: float) -> None:
+        call.flush()
+        watch = call.idle
+        if watch is None or call.paused:
+            return
+        if self.out_bytes != watch.seen_bytes:
+            watch.seen_bytes = self.out_bytes
+            watch.since = now
+        elif now - watch.since >= watch.every_s:
+            watch.since = now
+            # By the loop, so that an error in the callback stays its own.
+            self.state.loop.call_soon(call.run_idle_callback)
