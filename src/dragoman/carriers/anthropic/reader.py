@@ -14,6 +14,7 @@ stream without either is ``upstream_truncated``.
 import re
 
 from dragoman.carriers.anthropic import wire
+from dragoman.carriers.anthropic.errors import stream_failure
 from dragoman.codec import jsonio, sse
 from dragoman.errors import Failure
 from dragoman.hub.events import (
@@ -62,6 +63,7 @@ class Reader:
         """Whether the pattern may be tried: the framing stands between two events."""
         self._started = False
         self._done = False
+        self._error: UpstreamError | None = None
 
     @property
     def done(self) -> bool:
@@ -77,9 +79,13 @@ class Reader:
         return events
 
     def close(self) -> None:
-        """The bytes are at their end. Raises :class:`Failure` ``upstream_truncated`` if the
-        stream is not.
+        """The bytes are at their end.
+
+        Raises :class:`Failure`: what an ``error`` event said, or ``upstream_truncated`` if the
+        stream ended before its answer.
         """
+        if self._error is not None:
+            raise stream_failure(self._error)
         if not self._done:
             raise Failure(
                 "upstream_truncated", "The upstream's stream ended before its answer was complete."
@@ -102,8 +108,10 @@ class Reader:
             if self._started:
                 return
             self._started = True
-        elif isinstance(event, (MessageStop, UpstreamError)):
+        elif isinstance(event, MessageStop):
             self._done = True
+        elif isinstance(event, UpstreamError):
+            self._done, self._error = True, event
         events.append(event)
 
 
