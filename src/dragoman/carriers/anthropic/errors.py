@@ -17,6 +17,7 @@ from dragoman.carriers.anthropic.wire import ErrorBody
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
 from dragoman.hub.events import UpstreamError
+from dragoman.hub.request import Request
 
 LONGEST_RETRY_S = 600.0
 """A longer ``retry-after`` is taken for this."""
@@ -73,7 +74,7 @@ _NO_CREDIT = re.compile(
     re.IGNORECASE,
 )
 """400s that speak of the account: another account may well serve the request."""
-_PLACE = re.compile(r"^([a-z_]+(?:\.[A-Za-z0-9_]+)*): ")
+_PLACE = re.compile(rf"((?:{'|'.join(Request.__struct_fields__)})(?:\.[A-Za-z0-9_]+)*): ")
 """Upstream opens a message about one field with its path."""
 
 

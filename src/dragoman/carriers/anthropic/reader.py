@@ -133,17 +133,17 @@ def read_event(framed: sse.Event) -> Event | None:
     Raises :class:`Failure` ``upstream_nonsense``.
     """
     data = framed.data
+    if data == b"[DONE]":
+        return None
     if not jsonio.is_utf8(data):
         raise _nonsense("not UTF-8", data)
     try:
         return wire.decode_event(data)
     except jsonio.Mismatch as error:
         if error.path in ("type", "delta.type") and error.reason.startswith("Invalid value"):
-            return Unknown(framed.name.decode(), data)
+            return Unknown(framed.name.decode("utf-8", "replace"), data)
         raise _nonsense(f"{error.reason} at {error.path!r}", data) from None
     except jsonio.Malformed as error:
-        if data.strip() == b"[DONE]":
-            return None
         return _with_lone_surrogates(data, str(error))
 
 
