@@ -76,7 +76,7 @@ def profile(gateway: Gateway, scenario: str, cores: Cores, results: Path) -> str
         load({**flags, "port": running.port, "tree": running.child.pid, "key": KEY})
         for watcher in watchers:
             watcher.wait(60)
-    return _stacks(stacks) + _perf(perf)
+    return stacks_table(stacks) + _perf(perf)
 
 
 def _py_spy() -> str:
@@ -104,7 +104,7 @@ def _watch(argv: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _stacks(path: Path) -> str:
+def stacks_table(path: Path) -> str:
     """py-spy's folded stacks → time in each function, its own and with what it calls."""
     if not path.exists():
         return "py-spy could not watch the process: it needs root, or kernel.yama.ptrace_scope=0\n"

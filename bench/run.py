@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import facts, report
+from bench.calls import count
 from bench.driver import Unavailable, build
 from bench.figures import Figures
 from bench.gateway import Dragoman, Gateway
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             build()
             if options.profile:
                 print(profile(Dragoman(), options.profile, cores, RESULTS))
+                print(count(options.profile, cores))
                 return 0
             return _measure(options, cores, argv)
         except Unavailable as error:
