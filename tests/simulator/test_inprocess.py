@@ -105,7 +105,7 @@ async def test_trouble_before_the_answer_raises(simulate: str, kind: str) -> Non
     ("simulate", "kind"),
     [
         ("reset=3", "upstream_reset"),
-        ("truncate=3", "upstream_reset"),
+        ("truncate=3", "upstream_truncated"),
         ("stall=3", "upstream_timeout"),
     ],
 )

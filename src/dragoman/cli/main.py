@@ -86,9 +86,15 @@ def simulator(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")
     ] = 8082,
+    pace: Annotated[
+        float, typer.Option(min=0, help="Events per second of a stream; 0: at once.")
+    ] = 60,
+    simulate: Annotated[
+        str, typer.Option(help="x-simulate directives for requests that bring none.")
+    ] = "",
 ) -> None:
     """Run the simulator of the Anthropic API alone, for anybody's tests."""
-    simulator_command(host, port)
+    simulator_command(host, port, pace, simulate)
 
 
 def run(arguments: Sequence[str]) -> int:

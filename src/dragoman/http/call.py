@@ -8,6 +8,8 @@ from then on writing does nothing.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -21,6 +23,7 @@ from dragoman.http.server_state import ServerState
 _OPEN, _STREAMING, _DONE = range(3)
 _RAW, _CHUNKED, _MUTE = range(3)
 
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _LARGE_BYTES: Final = 65_536
 _INFLATE_BYTES: Final = 65_536
 _UNCOUNTED: Final = 1 << 62
@@ -314,6 +317,19 @@ class Call:
         self._stage = _DONE
         # Without chunks only a reset tells the client that the answer is not whole.
         self._wire.broke_off(graceful=chunked)
+
+    def reset(self) -> None:
+        """Tear the connection down with a TCP reset, now: what waits to be sent is lost.
+
+        For a simulated upstream's failures; a gateway ends its answers with :meth:`abort`.
+        """
+        if self._stage == _DONE:
+            return
+        self._stage = _DONE
+        sock = self._wire.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._wire.broke_off(graceful=False)
 
     async def drained(self) -> None:
         """Wait until less waits for the client; returns at once when not ``paused``."""

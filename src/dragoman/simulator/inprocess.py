@@ -8,16 +8,19 @@ reads: each ``read`` hands over the events that are due by then, or sleeps until
 
 import asyncio
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from dragoman.clock import Clock
 from dragoman.errors import Failure
 from dragoman.simulator.faults import Ending
+from dragoman.simulator.pacing import Pacer
 from dragoman.simulator.service import Answer, Incoming, Simulator
 from dragoman.upstream import Timeouts
 
-MAX_EVENTS_PER_READ = 64
-"""Events handed over by one ``read``, so that one stream at full speed leaves room for the
-others."""
+# As the network client words them.
+_CLOSED = "The upstream closed the connection."
+_EARLY = "The upstream's answer ended early."
+_SLOW = "The upstream took too long to answer."
 
 
 class InProcessClient:
@@ -45,7 +48,7 @@ class InProcessClient:
         if answer.silent:
             if answer.ending is Ending.STALL:
                 await _silence(None, timeouts.first_byte_s, "before its first byte")
-            raise Failure("upstream_reset", "The upstream closed the connection without an answer.")
+            raise Failure("upstream_reset", _CLOSED, detail="simulated, before the head")
         return InProcessResponse(answer, timeouts.stall_s, self._clock.mono)
 
     async def close(self) -> None:
@@ -60,10 +63,8 @@ class InProcessResponse:
         self.headers = dict(answer.headers)
         self._ending = answer.ending
         self._events: Iterator[bytes] | None = answer.events or iter((answer.body,))
-        self._interval_s = 1 / answer.pace if answer.pace > 0 and answer.events else 0.0
+        self._pacer = Pacer(mono, answer.pace if answer.events else 0)
         self._stall_s = stall_s
-        self._mono = mono
-        self._due = mono()
 
     @property
     def ended(self) -> bool:
@@ -76,37 +77,21 @@ class InProcessResponse:
         events = self._events
         if events is None:
             return b""
-        made: list[bytes] = []
-        for _ in range(await self._wait()):
-            part = next(events, None)
-            if part is None:
-                break
-            made.append(part)
+        made = b"".join(islice(events, await self._pacer.due()))
         if made:
-            return b"".join(made)
+            return made
         self._events = None
         return await self._end()
-
-    async def _wait(self) -> int:
-        """Sleep until an event is due; how many are."""
-        if not self._interval_s:
-            await asyncio.sleep(0)
-            return MAX_EVENTS_PER_READ
-        early_s = self._due - self._mono()
-        if early_s > 0:
-            await asyncio.sleep(early_s)
-        late_s = max(0.0, self._mono() - self._due)
-        count = min(MAX_EVENTS_PER_READ, 1 + int(late_s / self._interval_s))
-        self._due += count * self._interval_s
-        return count
 
     async def _end(self) -> bytes:
         match self._ending:
             case Ending.STALL:
                 await _silence(None, self._stall_s, "in the middle of its answer")
                 return b""
-            case Ending.RESET | Ending.CUT:
-                raise Failure("upstream_reset", "The upstream broke off its answer.")
+            case Ending.RESET:
+                raise Failure("upstream_reset", _CLOSED, detail="simulated reset")
+            case Ending.CUT:
+                raise Failure("upstream_truncated", _EARLY, detail="simulated end of stream")
             case _:
                 return b""
 
@@ -134,7 +119,7 @@ async def _silence(wanted_s: float | None, patience_s: float, where: str) -> Non
         await asyncio.sleep(wanted_s)
         return
     await asyncio.sleep(patience_s)
-    raise Failure("upstream_timeout", f"The upstream was silent for {patience_s:g} s {where}.")
+    raise Failure("upstream_timeout", _SLOW, detail=f"silent for {patience_s:g} s {where}")
 
 
 def _parsed(lines: bytes) -> dict[str, str]:

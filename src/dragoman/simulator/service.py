@@ -106,6 +106,8 @@ class Simulator:
                 answer = Answer(0, [], silent=True)
             else:
                 answer = self._route(incoming, account, headers)
+                if fault.ending is Ending.ERROR and answer.events is None:
+                    raise ApiError("Overloaded", status=529)
         except ApiError as error:
             if error.retry_after_s is not None:
                 headers.append(("retry-after", str(error.retry_after_s)))
@@ -186,8 +188,7 @@ class Simulator:
             return answer
         if answer.events is None:
             # A whole answer has no events to count: its connection breaks before anything is sent.
-            silent = answer.silent or fault.ending is not Ending.ERROR
-            return answer._replace(ending=fault.ending, silent=silent)
+            return answer._replace(ending=fault.ending, silent=True)
         cut = _shortened(answer.events, fault)
         return answer._replace(events=cut, ending=fault.ending)
 
