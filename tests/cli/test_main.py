@@ -63,7 +63,13 @@ def test_serve_and_simulator_get_their_options(monkeypatch: pytest.MonkeyPatch) 
         main.run(["serve", "--config", "f", "--host", "::", "--port", "0", "--workers", "2"]) == 0
     )
     assert main.run(["simulator", "--host", "0.0.0.0", "--port", "9"]) == 0
-    assert calls == [(None, None, None, None), ("f", "::", 0, 2), ("0.0.0.0", 9)]
+    assert main.run(["simulator", "--pace", "0", "--simulate", "529"]) == 0
+    assert calls == [
+        (None, None, None, None),
+        ("f", "::", 0, 2),
+        ("0.0.0.0", 9, 60.0, ""),
+        ("127.0.0.1", 8082, 0.0, "529"),
+    ]
 
 
 def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
