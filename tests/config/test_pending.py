@@ -44,7 +44,10 @@ def test_defaults_say_nothing() -> None:
         ),
         (
             "images: {fetch: true}",
-            ["images.fetch is accepted but not used yet: image URLs go upstream as they are"],
+            [
+                "images.fetch is accepted but not used yet:"
+                " https URLs go upstream as they are, http URLs and other formats are refused"
+            ],
         ),
         (
             "routing: {queue_timeout_s: 1}",

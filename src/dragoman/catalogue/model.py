@@ -38,8 +38,10 @@ class Tier(Struct, frozen=True):
 
 
 class Clouds(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the model is called elsewhere (protocol.md §1c). An empty id: not offered there, as far
-    as known."""
+    """What the model is called elsewhere.
+
+    An empty id: not offered there, as far as known.
+    """
 
     bedrock: str = ""
     """Bedrock InvokeModel, without the prefix of an inference profile."""
@@ -109,9 +111,9 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """``free``: ``temperature`` and ``top_p`` together; ``one_of``: one of them; ``fixed``: one of
     them, with the model's own value; ``none``: both are refused."""
     fixed_temperature: float | None = None
-    """The only ``temperature`` accepted where sampling is ``fixed``."""
+    """The only ``temperature`` accepted where ``sampling`` is ``fixed``."""
     fixed_top_p: float | None = None
-    """The only ``top_p`` accepted where sampling is ``fixed``."""
+    """The only ``top_p`` accepted where ``sampling`` is ``fixed``."""
     forced_tool_choice: bool = True
     """``tool_choice`` ``any`` and ``tool`` are accepted (never together with manual thinking)."""
     prefill: bool = False
@@ -165,6 +167,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     regional_percent: int = 100
     """Price on regional cloud endpoints, in percent."""
     clouds: Clouds = Clouds()
+    """Its ids on other clouds."""
 
     @property
     def wire_id(self) -> str:
@@ -173,6 +176,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def lifecycle(self) -> Literal["active", "deprecated", "retired"]:
+        """Its stage, in the Models API's words; ``deprecated``: its last day is known."""
         if self.retired is not None:
             return "retired"
         if self.retires is not None and not self.retires_earliest:

@@ -48,8 +48,10 @@ class TierEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry. Beside ``id`` and ``target``, every field is one of :class:`Model` and replaces
-    it."""
+    """One addition to the catalogue, or one change.
+
+    Beside `id` and `target`, every field replaces that of the model.
+    """
 
     id: str
     """Name that clients use."""

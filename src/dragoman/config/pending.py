@@ -21,6 +21,8 @@ class NotYet(NamedTuple):
     """Values that ask for nothing, so that nothing need be said."""
 
 
+_IMAGES = "https URLs go upstream as they are, http URLs and other formats are refused"
+
 NOT_YET = (
     NotYet("server.workers", "one process serves", (1,)),
     NotYet("admin", "there is no admin API, console or metrics port"),
@@ -31,10 +33,11 @@ NOT_YET = (
     NotYet("accounts[].never_disable", "an account that fails cools down like any other", (False,)),
     NotYet("keys[].budget_usd", "spending is not counted", (0,)),
     NotYet("keys[].budget_period", "spending is not counted", ("total",)),
+    NotYet("routing.affinity_ttl_s", "an account that comes back gets its conversations back"),
     NotYet("routing.queue_timeout_s", "requests do not wait for a busy account"),
-    NotYet("images.fetch", "image URLs go upstream as they are", (False,)),
-    NotYet("images.max_bytes", "image URLs go upstream as they are"),
-    NotYet("images.allow_private_hosts", "image URLs go upstream as they are", ((),)),
+    NotYet("images.fetch", _IMAGES, (False,)),
+    NotYet("images.max_bytes", _IMAGES),
+    NotYet("images.allow_private_hosts", _IMAGES, ((),)),
 )
 
 PROVIDERS_NOT_YET: frozenset[Provider] = frozenset({"bedrock", "vertex", "foundry", "openai"})
