@@ -18,13 +18,15 @@ from dragoman.auth import keyfile
 from dragoman.clock import SYSTEM, Clock
 from dragoman.config import Config, ConfigError, load
 from dragoman.dialects.registry import CHAT
-from dragoman.errors import Failure
+from dragoman.errors import Blame, Failure
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
+from dragoman.http.forwarded import client_address
 from dragoman.http.server import Server, ServerLimits
 from dragoman.http.server_tls import server_context
 from dragoman.limits import Limits
 from dragoman.observe.log import FLUSH_S, EventLine, Log, RequestLine
+from dragoman.observe.redaction import frames, redacted
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.routes import Work
@@ -59,6 +61,7 @@ class App:
         self.supervisor = Supervisor(self._crashed)
         self.first_key = self._make_first_key(config)
         self.gateway = self._build(config)
+        self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
         self._stopping = asyncio.Event()
         self._signals = 0
@@ -114,6 +117,9 @@ class App:
 
     def handle(self, call: Call) -> Work:
         """What the server runs for each call."""
+        if self._trusted:
+            forwarded = call.headers.get("x-forwarded-for")
+            call.peer = client_address(call.peer, forwarded, self._trusted)
         return routes.find(call, self.gateway)
 
     def reload(self) -> None:
@@ -125,19 +131,20 @@ class App:
             self._event("reload_failed", str(error))
             return
         before, self.gateway, self.config = self.gateway, gateway, fresh
+        self._trusted = build.networks(fresh.server.trusted_proxies)
         gateway.limits.adopt(before.limits, list(gateway.keys))
         gateway.pool.adopt(before.pool)
-        self.supervisor.spawn(self._retire(before))
+        self._retire(before)
         self._event(
             "reloaded", f"{len(gateway.pool.snapshot())} accounts, {len(gateway.keys)} keys"
         )
 
-    async def _retire(self, before: Gateway) -> None:
-        """Close the connections of a gateway that no new request uses, once its last request
-        ended."""
-        while any(account.in_flight for account in before.pool.snapshot()):
-            await asyncio.sleep(WATCH_S)
-        await before.pool.close()
+    def _retire(self, before: Gateway) -> None:
+        """Close the connections that no new request uses, once the last request on them ended."""
+        if any(account.in_flight for account in before.pool.snapshot()):
+            asyncio.get_running_loop().call_later(WATCH_S, self._retire, before)
+        else:
+            self.supervisor.spawn(before.pool.close())
 
     async def _watch(self) -> None:
         """Reload when the configuration file changes."""
@@ -195,15 +202,15 @@ class App:
             output_tokens=usage.output,
             conversation=record.conversation,
             error=failure.kind if failure else "",
-            detail=failure.detail[:2000] if failure else "",
+            detail=_detail(failure) if failure else "",
         )
         self._write(line)
 
     def _event(self, event: str, message: str = "") -> None:
         self._write(EventLine(time=round(self.clock.wall(), 3), event=event, message=message))
 
-    def _crashed(self, trace: str) -> None:
-        self._event("crash", trace)
+    def _crashed(self, error: BaseException) -> None:
+        self._event("crash", frames(error))
 
     def _write(self, line: Any) -> None:
         if self._log.write(line):
@@ -213,6 +220,18 @@ class App:
 def refuse(failure: Failure, path: str) -> bytes:
     """The body of an answer that the server gives by itself, before any route."""
     return CHAT.error_body(failure)
+
+
+def _detail(failure: Failure) -> str:
+    """What the operator is told beyond the kind of a failure.
+
+    Of a client's own mistake nothing: what there is to say quotes the request.
+    """
+    if failure.row.blame is Blame.CLIENT:
+        return ""
+    if failure.kind == "internal":
+        return failure.detail
+    return redacted(failure.detail)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

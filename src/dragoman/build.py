@@ -13,7 +13,7 @@ from dragoman.clock import Clock
 from dragoman.config.structs import AccountConfig, Config, KeyConfig
 from dragoman.gateway import Options
 from dragoman.http.client import Client, Target
-from dragoman.principal import Principal
+from dragoman.principal import Network, Principal
 from dragoman.simulator.inprocess import InProcessClient
 from dragoman.simulator.service import Settings, Simulator
 from dragoman.upstream import Timeouts, UpstreamClient
@@ -67,8 +67,13 @@ def principal(declared: KeyConfig, hashed: bytes) -> Principal:
     made.token_quota = declared.token_quota
     if declared.expires_at is not None:
         made.expires_at = declared.expires_at.timestamp()
-    made.networks = tuple(ipaddress.ip_network(net, strict=False) for net in declared.allowed_ips)
+    made.networks = networks(declared.allowed_ips)
     return made
+
+
+def networks(blocks: Sequence[str]) -> tuple[Network, ...]:
+    """Addresses and CIDR blocks of the configuration, which has checked them."""
+    return tuple(ipaddress.ip_network(block, strict=False) for block in blocks)
 
 
 def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
@@ -108,7 +113,6 @@ def headers(declared: AccountConfig) -> bytes:
         "anthropic-version": ANTHROPIC_VERSION,
         "content-type": "application/json",
         "accept": "application/json, text/event-stream",
-        "accept-encoding": "identity",
         "user-agent": f"dragoman/{__version__}",
     }
     lines.update({name.lower(): value.reveal() for name, value in declared.headers.items()})

@@ -19,6 +19,7 @@ from dragoman.gateway import Gateway
 from dragoman.http.call import Call
 from dragoman.hub.request import Text, ToolResult
 from dragoman.limits import Ticket
+from dragoman.observe.redaction import without_keys
 from dragoman.principal import Principal
 from dragoman.record import Record
 
@@ -74,7 +75,8 @@ class Exchange:
 
     def keep_alive(self) -> None:
         """Let comments flow while upstream is silent, from now to the end of the stream."""
-        self.call.on_idle(self.gw.options.keepalive_s, partial(_comment, self))
+        if self.gw.options.keepalive_s > 0:
+            self.call.on_idle(self.gw.options.keepalive_s, partial(_comment, self))
 
     def begin(self) -> None:
         """Send the head of the stream, unless a comment already had to."""
@@ -96,6 +98,8 @@ class Exchange:
         As a status while that is possible, else inside the stream.
         """
         call, record = self.call, self.record
+        # An upstream's own words may repeat the credential it was sent.
+        failure.message = without_keys(failure.message)
         record.fail(failure)
         if call.gone:
             return

@@ -52,7 +52,8 @@ class Record:
             self.outcome = Outcome.DEADLINE
         elif failure.kind == "draining":
             self.outcome = Outcome.DRAINED
-        elif failure.row.blame is Blame.UPSTREAM:
+        elif failure.row.blame is not Blame.CLIENT:
+            # A fault of our own counts here, too: what was asked for was not answered.
             self.outcome = Outcome.UPSTREAM_FAILED
 
 

@@ -5,7 +5,6 @@ exactly one answer, one outcome and one log line.
 """
 
 import asyncio
-import traceback
 
 from dragoman import attempts, fanout, routing
 from dragoman.account import Account
@@ -16,6 +15,7 @@ from dragoman.errors import Failure, Outcome
 from dragoman.exchange import Exchange, estimate
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
+from dragoman.observe.redaction import frames
 from dragoman.record import Record, fold
 
 
@@ -36,7 +36,7 @@ async def serve(call: Call, dialect: Dialect, gw: Gateway) -> None:
     except (
         Exception
     ) as error:  # the one broad except of the request path: a bug must not leave a client waiting
-        detail = "".join(traceback.format_exception(error))
+        detail = frames(error)
         exchange.fail(Failure("internal", "The gateway failed on this request.", detail=detail))
     finally:
         gw.finished(record)

@@ -5,7 +5,6 @@ is lost until the garbage collector finds it. Both are taken care of here, once.
 """
 
 import asyncio
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,7 +12,7 @@ from typing import Any
 class Supervisor:
     """Starts and holds tasks; ``crashed`` is told about every exception that escapes one."""
 
-    def __init__(self, crashed: Callable[[str], None]) -> None:
+    def __init__(self, crashed: Callable[[BaseException], None]) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._crashed = crashed
 
@@ -30,7 +29,7 @@ class Supervisor:
             return
         error = task.exception()
         if error is not None:
-            self._crashed("".join(traceback.format_exception(error)))
+            self._crashed(error)
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it to end."""

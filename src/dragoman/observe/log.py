@@ -18,7 +18,7 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 FLUSH_S = 0.1
 
 
-class RequestLine(msgspec.Struct, omit_defaults=True):
+class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="request"):
     """One request, as it ended. Times are milliseconds, counts are tokens."""
 
     time: float
@@ -40,7 +40,6 @@ class RequestLine(msgspec.Struct, omit_defaults=True):
     conversation: str = ""
     error: str = ""
     detail: str = ""
-    event: str = "request"
 
 
 class EventLine(msgspec.Struct, omit_defaults=True):
