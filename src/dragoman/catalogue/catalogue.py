@@ -27,6 +27,8 @@ RetiredPolicy = Literal["forward", "successor"]
 _UNKNOWN = re.compile(r"claude-[A-Za-z0-9][A-Za-z0-9._:@-]{0,119}")
 _SHOWN = 100
 """Characters of an unknown name repeated in the error, and compared with known ones."""
+_HINTS = 1000
+"""Unknown names whose hint is kept."""
 
 
 class Resolved(NamedTuple):
@@ -61,6 +63,7 @@ class Catalogue:
         self._rows = {key: _aged(row, today) for key, row in table.rows.items()}
         names = {name: self._rows[key] for name, key in table.names.items()}
         self._names = list(names)
+        self._hints: dict[str, str] = {}
         resolved = {name: self._serving(row, names, retired_policy) for name, row in names.items()}
         self._resolved = {PREFIX + name: value for name, value in resolved.items()} | resolved
 
@@ -80,9 +83,17 @@ class Catalogue:
             return Resolved(named(self._newest, bare, bare), bare)
         shown = name[:_SHOWN]
         message = f"The model `{shown}` does not exist or you do not have access to it."
-        near = get_close_matches(shown, self._names, n=1, cutoff=0.7)
-        hint = f"Did you mean `{near[0]}`?" if near else "GET /v1/models lists the models."
-        raise Failure("model_not_found", f"{message} {hint}", param="model")
+        raise Failure("model_not_found", f"{message} {self._hint(shown)}", param="model")
+
+    def _hint(self, name: str) -> str:
+        """What was probably meant. Finding it takes milliseconds, so some answers are kept."""
+        hint = self._hints.get(name)
+        if hint is None:
+            near = get_close_matches(name, self._names, n=1, cutoff=0.7)
+            hint = f"Did you mean `{near[0]}`?" if near else "GET /v1/models lists the models."
+            if len(self._hints) < _HINTS:
+                self._hints[name] = hint
+        return hint
 
     @staticmethod
     def _serving(row: Model, names: dict[str, Model], policy: RetiredPolicy) -> Resolved:
