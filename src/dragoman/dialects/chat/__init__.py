@@ -5,7 +5,7 @@
 §5.
 """
 
-from dragoman.dialects.chat.errors import error_body, error_event
+from dragoman.dialects.chat.errors import error_body, error_event, localize
 from dragoman.dialects.chat.parsed import Parsed
 from dragoman.dialects.chat.reply import reply
 from dragoman.dialects.chat.request import parse
@@ -18,6 +18,7 @@ __all__ = [
     "end_stream",
     "error_body",
     "error_event",
+    "localize",
     "parse",
     "reply",
 ]

@@ -93,13 +93,13 @@ class Calls:
             value = jsonio.raw(data)
             deep = jsonio.too_deep(value)
         except jsonio.Malformed:
-            self._notes.warn(path, "not valid JSON, passed on as text")
+            self._notes.warn(path, "not valid JSON")
             return Raw(b'{"INVALID_JSON":%b}' % bytes(jsonio.quote(text)))
         if deep:
             raise Failure("invalid_value", f"'{path}' is nested too deeply.", param=path)
         if data[:1] == b"{":
             return value
-        self._notes.warn(path, "not an object, passed on as its field value")
+        self._notes.warn(path, "not a JSON object")
         return Raw(b'{"value":%b}' % data)
 
     def _new_id(self, call_id: str, path: str) -> str:
@@ -170,7 +170,7 @@ class Calls:
         for call_id, upstream_id in self.pending.items():
             result = self._results.get(call_id)
             if result is None:
-                self._notes.warn("messages", "a tool call has no result, a stand-in was sent")
+                self._notes.warn("messages", "a tool call has no result")
                 result = ToolResult(upstream_id, [Text(NO_RESULT)], is_error=True)
             results.append(result)
         self.pending = {}

@@ -93,7 +93,7 @@ class Conversation:
             return True
         self._notes.warn(
             f"messages[{self._at}]",
-            "the model does not continue an assistant message, the user says Continue",
+            "the model does not continue a message of the assistant",
         )
         self._append("user", [Text(CONTINUE)])
         return False

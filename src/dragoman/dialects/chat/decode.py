@@ -8,7 +8,7 @@ know.
 """
 
 import re
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec import Raw
 
@@ -38,29 +38,32 @@ class Reader:
             return self._decode.decode(raw)
         except jsonio.Mismatch as error:
             if not error.reason.startswith(_UNKNOWN):
-                raise mismatch(error, path) from None
+                raise mismatch(error, path, self._tree) from None
         if jsonio.too_deep(raw):
             raise invalid_json("it is nested too deeply")
         pruned = _prune(raw, self._tree, path, notes)
         try:
             return self._decode.decode(pruned)
         except jsonio.Mismatch as error:
-            raise mismatch(error, path) from None
+            raise mismatch(error, path, self._tree) from None
 
 
 _UNKNOWN = "Object contains unknown field"
 
-Tree = dict[str, Any] | None
-"""Known fields → the tree of their objects; ``None`` where an object's fields are not ours to
-judge."""
+Tree = dict[str, Any] | tuple[str, ...] | None
+"""What is known of a value: the fields of an object (or of the objects of a list) and their trees,
+the words that are allowed, or ``None`` where it is not ours to judge.
+"""
 
 
 def _tree(shape: Any) -> Tree:
-    """The fields of a shape and of the shapes within it, also through lists and unions."""
+    """The tree of a shape, also through lists and unions."""
     if isinstance(shape, type) and issubclass(shape, Shape):
         return {name: _tree(hint) for name, hint in get_type_hints(shape).items()}
     if get_origin(shape) is dict:
         return None
+    if get_origin(shape) is Literal:
+        return get_args(shape)
     for argument in get_args(shape):
         found = _tree(argument)
         if found is not None:
@@ -68,11 +71,23 @@ def _tree(shape: Any) -> Tree:
     return None
 
 
+def _allowed(tree: Tree, path: str) -> str:
+    """The words allowed at a path, as a sentence's end."""
+    for step in _STEPS.findall(path):
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    if not isinstance(tree, tuple):
+        return ""
+    return f" Supported values are: {', '.join(repr(word) for word in tree)}."
+
+
+_STEPS = re.compile(r"[^.\[\]]+(?![^\[]*\])")
+
+
 def _prune(raw: bytes | Raw, tree: Tree, path: str, notes: Notes) -> bytes | Raw:
     """The value without the fields that no shape knows; every byte that stays is the client's."""
     data = bytes(raw)
     first = data.lstrip()[:1]
-    if tree is None or first not in (b"{", b"["):
+    if not isinstance(tree, dict) or first not in (b"{", b"["):
         return raw
     if first == b"[":
         items = _lists.decode(data)
@@ -85,7 +100,7 @@ def _prune(raw: bytes | Raw, tree: Tree, path: str, notes: Notes) -> bytes | Raw
         if name in tree:
             kept[name] = _as_raw(_prune(value, tree[name], inner, notes))
         else:
-            notes.warn(inner, "unknown parameter, ignored", "unknown_parameter")
+            notes.warn(inner, "unknown parameter", "unknown_parameter")
     return jsonio.encode(kept)
 
 
@@ -105,7 +120,7 @@ _FIELD = re.compile(r"`([^`]*)`")
 _BOUND = re.compile(r"Expected `(\w+)`(?: of length)? (>=|<=|<|>) (-?[\d.]+)")
 
 
-def mismatch(error: jsonio.Mismatch, base: str) -> Failure:
+def mismatch(error: jsonio.Mismatch, base: str, tree: Tree = None) -> Failure:
     """A wrong shape in the words and with the code that OpenAI's API uses for it."""
     reason = error.reason
     path = _join(base, error.path)
@@ -114,7 +129,9 @@ def mismatch(error: jsonio.Mismatch, base: str) -> Failure:
         path = _join(path, found[1] if found else "")
         return Failure("missing_parameter", f"Missing required parameter: '{path}'.", param=path)
     if reason.startswith("Invalid enum value"):
-        return Failure("invalid_value", f"Invalid value for '{path}': {reason}.", param=path)
+        got = reason.removeprefix("Invalid enum value ")
+        text = f"Invalid value for '{path}': {got}.{_allowed(tree, error.path)}"
+        return Failure("invalid_value", text, param=path)
     bound = _BOUND.match(reason)
     if bound is not None:
         return _out_of_bounds(bound, path)
@@ -138,7 +155,8 @@ def _out_of_bounds(bound: re.Match[str], path: str) -> Failure:
     kind = _BOUNDS.get((bound[1], bound[2]), "invalid_value")
     limit = bound[3].removesuffix(".0")
     if bound[1] in ("str", "array"):
-        what = "characters" if bound[1] == "str" else "items"
+        what = "character" if bound[1] == "str" else "item"
+        what += "" if limit == "1" else "s"
         most = "at most" if bound[2] == "<=" else "at least"
         text = f"Invalid '{path}': it must have {most} {limit} {what}."
     else:

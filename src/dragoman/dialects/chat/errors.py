@@ -1,8 +1,11 @@
 """Failures in OpenAI's shape (protocol.md §4b, interface.md §4)."""
 
+import re
+
 from msgspec import Struct
 
 from dragoman.codec import jsonio
+from dragoman.dialects.chat.parsed import Parsed
 from dragoman.errors import Failure
 
 
@@ -29,3 +32,40 @@ def error_event(failure: Failure) -> bytes:
     """The last event of a stream that fails: neither ``finish_reason`` nor ``[DONE]`` follows
     it."""
     return b"data: %b\n\n" % error_body(failure)
+
+
+_INDEXED = re.compile(r"(messages|tools)\.(\d+)")
+_RENAMED = {
+    "stop_sequences": "stop",
+    "system": "messages",
+    "output_config.format": "response_format",
+    "output_config.effort": "reasoning_effort",
+    "thinking": "reasoning_effort",
+    "metadata.user_id": "user",
+}
+
+
+def localize(failure: Failure, parsed: Parsed) -> Failure:
+    """Point an upstream's complaint about its own request at the client's (protocol.md §5e).
+
+    ``failure.param`` is changed from a path in the Messages request to one in the client's request.
+    """
+    path = failure.param
+    if path is None or failure.kind != "upstream_rejected":
+        return failure
+    found = _INDEXED.match(path)
+    if found is not None:
+        failure.param = _place(found[1], int(found[2]), parsed)
+    elif path == "max_tokens":
+        failure.param = parsed.limit_name
+    else:
+        for theirs, ours in _RENAMED.items():
+            if path == theirs or path.startswith(f"{theirs}."):
+                failure.param = ours
+    return failure
+
+
+def _place(name: str, at: int, parsed: Parsed) -> str:
+    if name == "tools":
+        return f"functions[{at}]" if parsed.legacy else f"tools[{at}]"
+    return f"messages[{parsed.origins[at]}]" if at < len(parsed.origins) else "messages"

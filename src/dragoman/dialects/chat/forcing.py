@@ -24,7 +24,7 @@ def settle_forced_tool(out: Request, model: Model, notes: Notes) -> None:
     choice = out.tool_choice
     if choice is UNSET or choice.type not in ("any", "tool") or model.forced_tool_choice:
         return
-    notes.warn("tool_choice", "the model cannot be forced to call a tool, it is asked to")
+    notes.warn("tool_choice", "the model cannot be forced to call a tool")
     words = _CALL_ANY
     if choice.name is not UNSET:
         words = jsonio.quote(f"Answer by calling the tool {choice.name}.")

@@ -33,7 +33,8 @@ class Notes:
         Raises :class:`Failure` of ``kind`` in strict mode.
         """
         if self.strict:
-            raise Failure(kind, f"{_PHRASES[kind]}: '{path}': {reason}.", param=path)
+            why = "" if kind == "unknown_parameter" else f": {reason}"
+            raise Failure(kind, f"{_PHRASES[kind]}: '{path}'{why}.", param=path)
         note = (header_name(path), reason)
         if note not in self.warnings and len(self.warnings) < MOST_WARNINGS:
             self.warnings.append(note)
@@ -97,5 +98,7 @@ class Parsed(Struct):
     """False where the client asked to leave reasoning out of the answer."""
     origins: list[int] = []
     """For each upstream message, the index of the client message it begins with."""
+    limit_name: str = "max_tokens"
+    """The field in which the client set its limit of output tokens."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

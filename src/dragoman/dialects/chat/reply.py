@@ -34,13 +34,15 @@ class CalledCustom(Struct):
     input: Raw
 
 
-class FunctionCall(Struct, tag_field="type", tag="function"):
+class FunctionCall(Struct):
     id: str
+    type: str
     function: CalledFunction
 
 
-class CustomCall(Struct, tag_field="type", tag="custom"):
+class CustomCall(Struct):
     id: str
+    type: str
     custom: CalledCustom
 
 
@@ -160,9 +162,11 @@ def _add_calls(made: Message, calls: list[ToolUse], parsed: Parsed) -> None:
     for call in calls:
         name = parsed.names.get(call.name, call.name)
         if call.name in parsed.customs:
-            found.append(CustomCall(call.id, CalledCustom(name, custom_input(call.input))))
+            custom = CalledCustom(name, custom_input(call.input))
+            found.append(CustomCall(call.id, "custom", custom))
         else:
-            found.append(FunctionCall(call.id, CalledFunction(name, Raw(_arguments(call)))))
+            function = CalledFunction(name, Raw(_arguments(call)))
+            found.append(FunctionCall(call.id, "function", function))
     made.tool_calls = found
 
 

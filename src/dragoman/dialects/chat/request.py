@@ -81,8 +81,10 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         out.system = talk.system
     _tools(out, box)
     thinking.apply(out, want, model, notes)
+    if asked.output_config is not None:
+        thinking.set_effort(out, asked.output_config.effort, model, notes)
     settle_forced_tool(out, model, notes)
-    json_mode = structured.apply(asked.response_format, out, model, notes)
+    json_mode = structured.apply(asked.response_format, out, model, box.allowance, notes)
     settle_thinking(out, prefill=prefill, notes=notes)
     sampling.sample(asked, out, model, notes)
     stops = sampling.stops(asked, notes)
@@ -110,6 +112,7 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         json_mode=json_mode,
         show_reasoning=not (reasoning and reasoning.exclude),
         origins=talk.origins,
+        limit_name="max_completion_tokens" if asked.max_completion_tokens else "max_tokens",
     )
 
 

@@ -135,6 +135,8 @@ class StreamWriter:
         self._begin(parts)
         for call in self._calls.values():
             self._complete(call, parts)
+        for index in list(self._thoughts):
+            self._thought_end(index, parts)
         if self._extractor is not None:
             left = self._extractor.close()
             if left:
@@ -301,10 +303,13 @@ class StreamWriter:
         call = self._calls.get(event.index)
         if call is not None:
             self._complete(call, parts)
-        thought = self._thoughts.pop(event.index, None)
-        if thought is not None:
-            text = jsonio.join(thought.texts) if thought.texts else _EMPTY
-            self._thought_out(event.index, Thinking(Raw(text), Raw(thought.signature)), parts)
+        if event.index in self._thoughts:
+            self._thought_end(event.index, parts)
+
+    def _thought_end(self, index: int, parts: list[bytes]) -> None:
+        thought = self._thoughts.pop(index)
+        text = jsonio.join(thought.texts) if thought.texts else _EMPTY
+        self._thought_out(index, Thinking(Raw(text), Raw(thought.signature)), parts)
 
 
 def end_stream(parsed: Parsed, created: int, usage: Usage) -> bytes:

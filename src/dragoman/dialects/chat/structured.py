@@ -31,9 +31,18 @@ _BY_SCHEMA = _OBJECT_ONLY + " It must be valid against this JSON Schema:\n"
 _TOOL_DESCRIPTION = jsonio.quote("Give your answer by calling this tool, and only so.")
 
 
-def apply(form: ResponseFormat | None, out: Request, model: Model, notes: Notes) -> JsonMode:
-    """Ask for the format; returns how the reply is to be brought into it. Raises
-    :class:`Failure`."""
+def apply(
+    form: ResponseFormat | None,
+    out: Request,
+    model: Model,
+    allowance: subset.Allowance,
+    notes: Notes,
+) -> JsonMode:
+    """Ask for the format; returns how the reply is to be brought into it.
+
+    ``allowance`` is what strict tools left of what all schemas of a request may have together.
+    Raises :class:`Failure`.
+    """
     if form is None or form.type == "text":
         return JsonMode.OFF
     if form.type == "json_object":
@@ -42,9 +51,9 @@ def apply(form: ResponseFormat | None, out: Request, model: Model, notes: Notes)
     asked = _schema(form.json_schema)
     if model.structured_outputs:
         try:
-            fitted = subset.fit(jsonio.decode(asked))
+            fitted = subset.fit(jsonio.decode(asked), allowance)
         except subset.Unfit as error:
-            notes.warn("response_format.json_schema.schema", f"{error}; asked for in words")
+            notes.warn("response_format.json_schema.schema", f"not enforced: {error}")
         else:
             _native(out, fitted)
             return JsonMode.OFF

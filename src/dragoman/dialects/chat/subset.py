@@ -9,6 +9,8 @@ asks in another way.
 
 from typing import Any, cast
 
+from msgspec import Struct
+
 from dragoman.codec import jsonio
 
 Schema = dict[str, Any]
@@ -17,6 +19,16 @@ MOST_OPTIONAL = 24
 """Optional properties of all schemas of a request together."""
 MOST_UNIONS = 16
 """Properties with a union type, likewise."""
+MOST_STRICT_TOOLS = 20
+
+
+class Allowance(Struct):
+    """What the schemas of a request may still have; each fitted schema takes its part."""
+
+    optional: int = MOST_OPTIONAL
+    unions: int = MOST_UNIONS
+    strict_tools: int = MOST_STRICT_TOOLS
+
 
 _KEPT = frozenset(
     {"type", "required", "enum", "const", "$ref", "description", "title", "default"}
@@ -35,30 +47,31 @@ class Unfit(ValueError):
     """The schema says something that the subset cannot. The text says what."""
 
 
-def fit(schema: Schema) -> Schema:
-    """The schema in the subset, its root an object. Raises :class:`Unfit`; the argument is not
-    changed."""
-    return _Fitter(schema).root()
+def fit(schema: Schema, allowance: Allowance) -> Schema:
+    """The schema in the subset, its root an object; takes its part of the allowance.
+
+    Raises :class:`Unfit`, and then takes nothing. The schema given is not changed.
+    """
+    fitter = _Fitter()
+    _refuse_recursion(schema)
+    fitted = fitter.node(schema)
+    if fitted.get("type") != "object":
+        raise Unfit("its root is not an object")
+    if fitter.optional > allowance.optional:
+        raise Unfit(f"more than {MOST_OPTIONAL} optional properties")
+    if fitter.unions > allowance.unions:
+        raise Unfit(f"more than {MOST_UNIONS} union types")
+    allowance.optional -= fitter.optional
+    allowance.unions -= fitter.unions
+    return fitted
 
 
 class _Fitter:
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-        self._optional = 0
-        self._unions = 0
+    def __init__(self) -> None:
+        self.optional = 0
+        self.unions = 0
 
-    def root(self) -> Schema:
-        _refuse_recursion(self._schema)
-        fitted = self._node(self._schema)
-        if fitted.get("type") != "object":
-            raise Unfit("its root is not an object")
-        if self._optional > MOST_OPTIONAL:
-            raise Unfit(f"more than {MOST_OPTIONAL} optional properties")
-        if self._unions > MOST_UNIONS:
-            raise Unfit(f"more than {MOST_UNIONS} union types")
-        return fitted
-
-    def _node(self, node: Any) -> Schema:
+    def node(self, node: Any) -> Schema:
         if not isinstance(node, dict):
             raise Unfit("a schema that is not an object")
         schema = cast("Schema", node)
@@ -81,13 +94,13 @@ class _Fitter:
     def _nest(self, name: str, value: Any, result: Schema) -> None:
         """A field that holds schemas."""
         if name == "items":
-            result[name] = self._node(value)
+            result[name] = self.node(value)
         elif name in ("$defs", "definitions", "properties"):
-            result[name] = {key: self._node(inner) for key, inner in _object(value).items()}
+            result[name] = {key: self.node(inner) for key, inner in _object(value).items()}
         else:
-            self._unions += name != "allOf"
+            self.unions += name != "allOf"
             target = "anyOf" if name == "oneOf" else name
-            result[target] = [self._node(inner) for inner in _list(value)]
+            result[target] = [self.node(inner) for inner in _list(value)]
 
     def _keeps(self, name: str, value: Any) -> bool:
         if name == "format":
@@ -105,13 +118,13 @@ class _Fitter:
     def _close(self, schema: Schema, result: Schema) -> None:
         kind = schema.get("type")
         if isinstance(kind, list):
-            self._unions += 1
+            self.unions += 1
         if kind == "object" or (kind is None and "properties" in schema):
             result.setdefault("type", "object")
             result.setdefault("properties", {})
             result["additionalProperties"] = False
             required = _list(schema.get("required"))
-            self._optional += sum(name not in required for name in result["properties"])
+            self.optional += sum(name not in required for name in result["properties"])
 
 
 def _refuse_recursion(schema: Schema) -> None:

@@ -122,18 +122,37 @@ def _adaptive(request: Request, want: Wanted, model: Model, notes: Notes) -> Non
     if want.budget:
         notes.warn(want.path, "the model sets its own budget, the effort is derived from it")
     if want.effort != "default":
-        _set_effort(request, _level(want, model, notes))
+        level = "low" if want.effort == "minimal" else want.effort
+        _set_effort(request, _level(level, model.effort, want.path, notes))
 
 
-def _level(want: Wanted, model: Model, notes: Notes) -> str:
+def _level(level: str, known: tuple[str, ...], path: str, notes: Notes) -> str:
     """The nearest level the model has, not above the one wanted."""
-    level = "low" if want.effort == "minimal" else want.effort
-    if not model.effort or level in model.effort:
+    if not known or level in known:
         return level
-    below = [known for known in EFFORTS[: EFFORTS.index(level)] if known in model.effort]
-    nearest = below[-1] if below else model.effort[0]
-    notes.warn(want.path, f"the model has no effort {level}, {nearest} was used")
+    below = [effort for effort in EFFORTS[: EFFORTS.index(level)] if effort in known]
+    nearest = below[-1] if below else known[0]
+    notes.warn(path, f"no effort {level} here, {nearest} was used")
     return nearest
+
+
+def set_effort(request: Request, effort: str | None, model: Model, notes: Notes) -> None:
+    """``output_config.effort``, as Anthropic's own clients say it: it wins over what was derived.
+
+    With thinking turned off some models have no effort above ``high`` (protocol.md §2b rule 20).
+    """
+    path = "output_config.effort"
+    if effort is None:
+        return
+    if not model.effort:
+        notes.warn(path, "the model has no levels of effort")
+        return
+    known: tuple[str, ...] = model.effort
+    thinking = request.thinking
+    off = thinking is not UNSET and thinking.type in ("disabled", "between_tools")
+    if off and model.thinking_off_effort:
+        known = known[: known.index(model.thinking_off_effort) + 1]
+    _set_effort(request, _level(effort, known, path, notes))
 
 
 def _manual(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
@@ -146,7 +165,7 @@ def _manual(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
     request.thinking = ThinkingConfig("enabled", budget)
     if model.effort and not want.budget:
         level = {"minimal": "low", "xhigh": "high", "max": "high"}.get(effort, effort)
-        _set_effort(request, level if level in model.effort else model.effort[-1])
+        _set_effort(request, _level(level, model.effort, want.path, notes))
 
 
 def _set_effort(request: Request, effort: str) -> None:

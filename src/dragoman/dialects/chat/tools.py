@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
-from dragoman.dialects.chat import schema, shapes
+from dragoman.dialects.chat import schema, shapes, subset
 from dragoman.dialects.chat.content import cache_control
 from dragoman.dialects.chat.decode import Reader, mismatch
 from dragoman.dialects.chat.names import Names
@@ -42,6 +42,7 @@ class Toolbox:
         self.legacy = request.functions is not None and not request.tools
         self.tools: list[Tool] = []
         self.customs: set[str] = set()
+        self.allowance = subset.Allowance()
         self._request = request
         self._model = model
         self._notes = notes
@@ -82,7 +83,7 @@ class Toolbox:
             except jsonio.Mismatch as error:
                 raise mismatch(jsonio.Mismatch(error.reason, ""), where) from None
         if function.strict:
-            self._strict(made, path)
+            self._strict(made, f"{path}.strict")
         return made
 
     def _custom(self, custom: CustomTool, path: str) -> Tool:
@@ -107,7 +108,21 @@ class Toolbox:
         return made
 
     def _strict(self, made: Tool, path: str) -> None:
-        self._notes.warn(f"{path}.strict", "arguments are not checked against the schema")
+        """Arguments held to the schema: where the model can, and the schema fits what it can."""
+        reason = "the model does not hold arguments to their schema"
+        if self._model.structured_outputs:
+            reason = f"at most {subset.MOST_STRICT_TOOLS} tools"
+            if self.allowance.strict_tools:
+                try:
+                    fitted = subset.fit(jsonio.decode(made.input_schema), self.allowance)
+                except subset.Unfit as error:
+                    reason = str(error)
+                else:
+                    self.allowance.strict_tools -= 1
+                    made.input_schema = Raw(jsonio.encode(fitted))
+                    made.strict = True
+                    return
+        self._notes.warn(path, reason)
 
     def choice(self) -> ToolChoice | UnsetType:
         """``tool_choice`` for the tools there are. Raises :class:`Failure` for a tool that is
