@@ -1,6 +1,6 @@
 # Everything a newcomer runs. Python 3.11+ with venv and make is all that is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format bench lock clean
+.PHONY: help serve test lint format docs golden bench lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -14,6 +14,7 @@ help:
 	@echo "make test    set up everything needed, then lint and run the whole test suite"
 	@echo "make lint    ruff, import contracts, pyright strict"
 	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
+	@echo "make docs    write the configuration reference; make golden: rewrite golden files"
 	@echo "make lock    refresh the lock files"
 
 $(BIN)/python:
@@ -24,6 +25,7 @@ $(VENV)/runtime: requirements.lock | $(BIN)/python
 	@echo "installing Dragoman into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/dev: requirements-dev.lock $(VENV)/runtime
@@ -49,6 +51,12 @@ format: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@$(BIN)/python -m bench.run $(ARGS)
+
+docs: $(VENV)/dev
+	@$(BIN)/python -m dragoman.config.reference.write docs
+
+golden: $(VENV)/dev
+	@$(BIN)/python -m pytest -q tests/golden --update-golden
 
 # The lock names versions and hashes for every supported Python and no registry.
 lock: $(BIN)/python

@@ -9,14 +9,14 @@ requests under way keep the one they started with.
 import asyncio
 import gc
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dragoman import build, routes
 from dragoman.auth import keyfile
 from dragoman.clock import SYSTEM, Clock
-from dragoman.config import Config, ConfigError, load
+from dragoman.config import Config, ConfigError
 from dragoman.dialects.registry import CHAT
 from dragoman.errors import Blame, Failure
 from dragoman.gateway import Gateway
@@ -47,15 +47,13 @@ class FirstKey(NamedTuple):
 class App:
     """One process: its gateway, its server, its tasks.
 
-    ``source`` and ``environ`` are what the configuration was loaded from and is reloaded from.
+    ``load`` reads the configuration; it is asked again at every reload and raises ConfigError.
     """
 
-    def __init__(
-        self, config: Config, environ: Mapping[str, str], log: Log, clock: Clock = SYSTEM
-    ) -> None:
-        self.config = config
+    def __init__(self, load: Callable[[], Config], log: Log, clock: Clock = SYSTEM) -> None:
+        self.config = config = load()
         self.clock = clock
-        self._environ = environ
+        self._load = load
         self._log = log
         self._flush_due = False
         self.supervisor = Supervisor(self._crashed)
@@ -125,7 +123,7 @@ class App:
     def reload(self) -> None:
         """Read the configuration again; a broken one is said and changes nothing."""
         try:
-            fresh = load(self.config.source, self._environ)
+            fresh = self._load()
             gateway = self._build(fresh)
         except ConfigError as error:
             self._event("reload_failed", str(error))

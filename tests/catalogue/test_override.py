@@ -115,7 +115,7 @@ def test_a_retired_models_alias_goes_to_the_successor_too() -> None:
     assert with_entries(entry).resolve("old").wire_id == "claude-3-opus-20240229"
     served = with_entries(entry, policy="successor").resolve("old")
     assert served.wire_id == "claude-opus-4-8"
-    assert served.warning == "model=old retired on 2026-01-05; served by claude-opus-4-8"
+    assert served.warning == "old retired on 2026-01-05; served by claude-opus-4-8"
 
 
 def test_successors_are_followed_and_a_circle_of_them_is_left_alone() -> None:

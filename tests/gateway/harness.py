@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ async def running(folder: Path, **config: Any) -> AsyncIterator[Harness]:
     path.write_text(json.dumps(config))
     environ = {"DRAGOMAN_DATA": str(folder / "data")}
     lines = Lines()
-    app = App(load(str(path), environ), environ, lines)  # type: ignore[arg-type]
+    app = App(partial(load, str(path), environ), lines)  # type: ignore[arg-type]
     _, port = await app.start()
     harness = Harness(app, lines, port)
     try:

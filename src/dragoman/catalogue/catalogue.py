@@ -38,7 +38,7 @@ class Resolved(NamedTuple):
     wire_id: str
     """The id sent upstream."""
     warning: str | None = None
-    """An item for ``x-dragoman-warnings`` when another model serves than was asked for."""
+    """The reason of a ``model`` warning, when another model serves than was asked for."""
 
 
 class Catalogue:
@@ -106,7 +106,7 @@ class Catalogue:
             seen.add(heir.id)
         if heir is row:
             return Resolved(row, row.wire_id)
-        warning = f"model={row.id} retired on {row.retired}; served by {heir.id}"
+        warning = f"{row.id} retired on {row.retired}; served by {heir.id}"
         return Resolved(heir, heir.wire_id, warning)
 
 

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import uvloop
 
@@ -15,24 +17,24 @@ def serve_command(
     config: str | None, host: str | None, port: int | None, workers: int | None
 ) -> None:
     """Run the gateway. Exits with 1 when it cannot start."""
-    environ = dict(os.environ)
+    read = partial(load, config, dict(os.environ), host=host, port=port, workers=workers)
+    uvloop.run(_serve(read))
+
+
+async def _serve(read: Callable[[], Config]) -> None:
     try:
-        loaded = load(config, environ, host=host, port=port, workers=workers)
+        app = App(read, Log(sys.stdout.fileno()))
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
-    uvloop.run(_serve(loaded, environ))
-
-
-async def _serve(config: Config, environ: dict[str, str]) -> None:
-    app = App(config, environ, Log(sys.stdout.fileno()))
     try:
-        host, port = await app.start()
+        bound, port = await app.start()
     except OSError as error:
-        where = f"{config.server.host}:{config.server.port}"
+        server = app.config.server
+        where = f"{server.host}:{server.port}"
         print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
         raise SystemExit(1) from None
-    print(greeting(app, host, port), flush=True)
+    print(greeting(app, bound, port), flush=True)
     await app.run()
 
 
