@@ -13,7 +13,7 @@ _NAME = rf"{_CAPITAL}(?:[ ](?:(?:de|del|la|do|da|of)[ ])?{_CAPITAL})*(?:,\s?[A-Z
 _BEFORE = (
     "in|at|for|from|to|near|of|around|between|and|or|vs\\.?|en|à|de|y|et|und|oder|nach|bei|für"
 )
-_PLACE = re.compile(rf"(?:\b(?:{_BEFORE})\s+|,\s+)({_NAME})")
+_PLACE = re.compile(rf"(?:\b(?:{_BEFORE})\s+|,\s+(?![A-Z]{{2}}\b))({_NAME})")
 _LOWER_PLACE = re.compile(r"\b(?:in|at|for|near|from)\s+(?:the\s+)?([a-z]{3,}(?:\s[a-z]{3,})?)\b")
 _RUSSIAN_PLACE = re.compile(r"\b(?:в|во|из|для|и)\s+([А-ЯЁ][а-яё-]{2,})")
 _CHINESE_PLACE = re.compile(

@@ -7,6 +7,8 @@ those the text is a best effort. Time is linear in the length of what is made, w
 
 MAX_REPEAT = 64
 """Repetitions made of anything, whatever the pattern asks for."""
+MAX_LENGTH = 65_536
+"""Characters made of one quantified part."""
 _MAX_DEPTH = 24
 _PRINTABLE = [chr(code) for code in range(0x20, 0x7F)]
 _WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -14,6 +16,7 @@ _DIGITS = "0123456789"
 _SPACE = " \t\n"
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 _CLASSES = {"d": _DIGITS, "w": _WORD, "s": _SPACE}
+_OUTSIDE = {"D": "a", "W": "-", "S": "a"}
 _HEX = {"x": 2, "u": 4}
 
 
@@ -86,6 +89,8 @@ class _Reader:
         if self._peek() == "?":
             self._at += 1
             kind = self._take()
+            if kind == "P":
+                kind = self._take()
             if kind == "<" and self._peek() not in "=!":
                 while self._take() not in ("", ">"):
                     pass
@@ -102,8 +107,8 @@ class _Reader:
             return _CLASSES[character][0]
         if character in "bB":
             return ""
-        if character in "DWS":
-            return {"D": "a", "W": "-", "S": "a"}[character]
+        if character in _OUTSIDE:
+            return _OUTSIDE[character]
         if character in "pP":
             return self._property(character)
         return self._literal(character)
@@ -161,8 +166,8 @@ class _Reader:
         escaped = self._take()
         if escaped in _CLASSES:
             return _CLASSES[escaped]
-        if escaped in "DWS":
-            return {"D": "a", "W": "-", "S": "a"}[escaped]
+        if escaped in _OUTSIDE:
+            return _OUTSIDE[escaped]
         if escaped == "b":
             return "\b"
         return self._literal(escaped)
@@ -170,7 +175,9 @@ class _Reader:
     def _repeated(self, atom: str) -> str:
         least, most = self._quantifier()
         count = max(least, min(most, self._stretch)) if (least, most) != (1, 1) else 1
-        return atom * min(count, max(least, MAX_REPEAT))
+        # Nested quantifiers multiply: what is made stays bounded even so.
+        most_copies = MAX_LENGTH // max(1, len(atom))
+        return atom * min(count, max(least, MAX_REPEAT), most_copies)
 
     def _quantifier(self) -> tuple[int, int]:
         bounds = (1, 1)

@@ -218,19 +218,16 @@ class Maker:
 
     def _number(self, node: Json, name: str, step: int) -> float:
         """A number from the question if one fits, else one near 1 within the bounds."""
-        low, high = bounds(node, step)
-        multiple = node.get("multipleOf")
+        bare = {key: node[key] for key in _NUMERIC if key in node}
         asked = self._hints.numbers if self._wording.counts(name) else []
-        for wish in (*asked, 1.0):
-            if low <= wish <= high and (not step or wish == int(wish)):
-                found = _multiple(wish, low, high, multiple)
-                if found is not None:
-                    return _neat(found)
-        start = low if math.isfinite(low) else min(high, 0.0)
-        if step and math.isfinite(start):
-            start = math.ceil(start)
-        found = _multiple(start, low, high, multiple)
-        return _neat(start if found is None else found)
+        for wish in (*asked, 1, *_inside(bare, step)):
+            if math.isfinite(wish) and (not step or wish == int(wish)):
+                if satisfies(wish, bare, self._root):
+                    return int(wish) if wish == int(wish) else wish
+        return 1
+
+
+_NUMERIC = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
 def _items(node: Json, prefix: list[Any]) -> Iterator[Any]:
@@ -279,43 +276,21 @@ _TELLING = {
 }
 
 
-def bounds(node: Json, step: int) -> tuple[float, float]:
-    """Lowest and highest number allowed; ``step`` is 1 for integers. Also reads draft 4's
-    booleans."""
-    low, high = node.get("minimum", -math.inf), node.get("maximum", math.inf)
-    over, under = node.get("exclusiveMinimum"), node.get("exclusiveMaximum")
-    if over is True:
-        over = low
-    if under is True:
-        under = high
-    if is_number(over):
-        low = max(low, math.floor(over) + 1 if step else _after(over, high))
-    if is_number(under):
-        high = min(high, math.ceil(under) - 1 if step else _before(under, low))
-    return low, high
-
-
-def _after(over: float, high: float) -> float:
-    return over + min(1.0, (high - over) / 2) if math.isfinite(high) else over + 1
-
-
-def _before(under: float, low: float) -> float:
-    return under - min(1.0, (under - low) / 2) if math.isfinite(low) else under - 1
-
-
-def _multiple(wish: float, low: float, high: float, multiple: Any) -> float | None:
-    """The multiple at or next above a wish, within the bounds."""
-    if not is_number(multiple) or multiple <= 0:
-        return wish
-    factor = math.ceil(wish / multiple)
-    for candidate in (factor * multiple, (factor - 1) * multiple):
-        if low <= candidate <= high:
-            return candidate
-    return None
-
-
-def _neat(value: float) -> float:
-    return int(value) if math.isfinite(value) and value == int(value) else value
+def _inside(node: Json, step: int) -> Iterator[float]:
+    """Numbers that may lie within the bounds of a schema, open or closed, draft 4's included."""
+    lows = [node[key] for key in ("minimum", "exclusiveMinimum") if is_number(node.get(key))]
+    highs = [node[key] for key in ("maximum", "exclusiveMaximum") if is_number(node.get(key))]
+    low = max(lows) if lows else min([0.0, *highs])
+    high = min(highs) if highs else low + 1
+    multiple = node.get("multipleOf")
+    if is_number(multiple) and multiple > 0:
+        up, down = math.ceil(low / multiple), math.floor(high / multiple)
+        yield from (factor * multiple for factor in (up, up + 1, down, down - 1))
+    yield from (low, low + 1, high, high - 1)
+    if step:
+        yield from (math.ceil(low), math.floor(low) + 1, math.floor(high), math.ceil(high) - 1)
+    else:
+        yield (low + high) / 2
 
 
 def _with_dependents(node: Json, wanted: list[str]) -> list[str]:
