@@ -68,17 +68,15 @@ class Response:
 
         Raises what :meth:`read` does, and ``Failure("upstream_nonsense")`` beyond ``limit_bytes``.
         """
-        data = await self.read()
-        size = len(data)
-        pieces = [data]
-        while size <= limit_bytes:
-            if self._over:
-                return b"".join(pieces)
-            data = await self.read()
+        pieces: list[bytes] = []
+        size = 0
+        while data := await self.read():
             size += len(data)
+            if size > limit_bytes:
+                self.close()
+                raise _nonsense(f"a body above {limit_bytes} bytes")
             pieces.append(data)
-        self.close()
-        raise _nonsense(f"a body above {limit_bytes} bytes")
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Be done: a complete body gives the connection back, anything else closes the socket."""

@@ -221,14 +221,15 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         else:
             self.abort()
             return
-        self._unread += len(data)
         try:
             self.parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._stopped(error)
             return
-        if self._unread > HIGH_WATER:
-            self._fall_behind()
+        if self.state != HEAD:
+            self._unread += len(data)
+            if self._unread >= HIGH_WATER:
+                self._fall_behind()
         waiter = self.waiter
         if waiter is not None and (self.pieces or self.state != state):
             self.waiter = None
@@ -250,6 +251,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def on_message_begin(self) -> None:
         if self.state == DONE:
             raise _Stop
+        # What an informational response, or the trailers of the last one, left.
+        self._fields.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name, value))
@@ -260,15 +263,15 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         if status < 200:
             if status < 100 or status == 101:
                 raise Nonsense(f"status {status}")
-            fields.clear()
             return
         if len(fields) > MAX_HEADERS:
             raise Nonsense(f"{len(fields)} headers")
-        self.status = status
-        self.headers = headers = _collect(fields)
-        fields.clear()
-        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        headers = _collect(fields)
+        if "transfer-encoding" in headers and not _is_chunked(fields):
             raise Nonsense("an unknown transfer coding")
+        fields.clear()
+        self.status = status
+        self.headers = headers
         self.quiet_s = 0.0
         self.limit_s = self._stall_s
         self._unread = 0
@@ -368,6 +371,12 @@ def _collect(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
         for name, value in fields
     }
     return headers if len(headers) == len(fields) else _join(fields)
+
+
+def _is_chunked(fields: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the body is what llhttp, too, takes for chunked: it knows no tab at the end."""
+    codings = [value for name, value in fields if name.lower() == b"transfer-encoding"]
+    return len(codings) == 1 and codings[0].rstrip(b" ").lower() == b"chunked"
 
 
 def _join(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
