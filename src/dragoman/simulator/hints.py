@@ -10,10 +10,12 @@ from functools import cached_property
 
 _CAPITAL = r"[A-ZÀ-Þ][\w'’.-]*"
 _NAME = rf"{_CAPITAL}(?:[ ](?:(?:de|del|la|do|da|of)[ ])?{_CAPITAL})*(?:,\s?[A-Z]{{2}}\b)?"
-_BEFORE = (
-    "in|at|for|from|to|near|of|around|between|and|or|vs\\.?|en|à|de|y|et|und|oder|nach|bei|für"
+_LIST = (
+    rf"{_NAME}(?:(?:,\s+|,?\s+(?:and|or|vs\.?|versus|y|et|und|oder)\s+)(?![A-Z]{{2}}\b){_NAME})*"
 )
-_PLACE = re.compile(rf"(?:\b(?:{_BEFORE})\s+|,\s+(?![A-Z]{{2}}\b))({_NAME})")
+_PLACES = re.compile(rf"\b(?:in|at|to|near|from|around|between|en|à|nach|bei)\s+({_LIST})")
+_WEAK_PLACES = re.compile(rf"\b(?:for|für|pour|para)\s+({_LIST})")
+_JOINTS = re.compile(r",\s+(?![A-Z]{2}\b)|,?\s+(?:and|or|vs\.?|versus|y|et|und|oder)\s+")
 _LOWER_PLACE = re.compile(r"\b(?:in|at|for|near|from)\s+(?:the\s+)?([a-z]{3,}(?:\s[a-z]{3,})?)\b")
 _RUSSIAN_PLACE = re.compile(r"\b(?:в|во|из|для|и)\s+([А-ЯЁ][а-яё-]{2,})")
 _CHINESE_PLACE = re.compile(
@@ -52,7 +54,7 @@ _QUOTED = re.compile(
 _EXPRESSION = re.compile(r"[-+(]?\d[\d\s.,()]*(?:[-+*/^%×÷xX][-+\s\d.,()]*\d[\s)]*)+")
 _FILE = re.compile(r"(?<![\w/])(?:[\w.-]{0,80}/){0,8}[\w-]{1,80}\.[A-Za-z]\w{0,7}\b")
 _TICKER = re.compile(r"\b[A-Z]{2,5}\b")
-_PROPER = re.compile(rf"(?<=[\w,;] )({_CAPITAL}(?: {_CAPITAL})*)")
+_PROPER = re.compile(rf"(?<=[\w,;] )({_NAME})")
 _HALF = 600
 """Characters of a question that are looked at, at its start and again at its end."""
 
@@ -71,7 +73,7 @@ class Hints:
         text = self.question
         found = [match.group(0) for match in _CITIES.finditer(text)]
         if not found:
-            found = [match.group(1) for match in _PLACE.finditer(text)]
+            found = _listed(_PLACES, text) or _listed(_WEAK_PLACES, text)
             found += _RUSSIAN_PLACE.findall(text) + _KOREAN_PLACE.findall(text)
             found += [_CHINESE_LEAD.sub("", name) for name in _CHINESE_PLACE.findall(text)]
             found += _JAPANESE_PLACE.findall(text) if re.search("[\u3041-\u3096]", text) else []
@@ -80,6 +82,8 @@ class Hints:
         if not found:
             lowered = [_bare(match.group(1)) for match in _LOWER_PLACE.finditer(text)]
             found = [name.title() for name in lowered if name][-1:]
+        if not found:
+            found = [name for name in _PROPER.findall(text) if not _common(name)]
         return list(dict.fromkeys(found))
 
     @cached_property
@@ -123,6 +127,11 @@ _SHAPES = {
     "ticker": _TICKER,
     "currency": _TICKER,
 }
+
+
+def _listed(places: re.Pattern[str], text: str) -> list[str]:
+    """The single names of lists such as "Paris, Rome and Oslo"."""
+    return [name for found in places.findall(text) for name in _JOINTS.split(found)]
 
 
 def _common(name: str) -> bool:

@@ -7,9 +7,9 @@ French and German against English.
 import re
 
 _SCRIPTS: tuple[tuple[str, re.Pattern[str], int], ...] = (
-    ("ja", re.compile("[\u3041-\u30ff]"), 4),
-    ("ko", re.compile("[\uac00-\ud7af\u1100-\u11ff]"), 3),
-    ("zh", re.compile("[\u3400-\u9fff\uf900-\ufaff]"), 3),
+    ("ja", re.compile("[\u3041-\u30ff]"), 5),
+    ("ko", re.compile("[\uac00-\ud7af\u1100-\u11ff]"), 5),
+    ("zh", re.compile("[\u3400-\u9fff\uf900-\ufaff]"), 5),
     ("ru", re.compile("[\u0400-\u04ff]"), 1),
     ("ar", re.compile("[\u0600-\u06ff\u0750-\u077f]"), 1),
 )

@@ -83,6 +83,6 @@ def tool_tokens(tool: Json) -> float:
 
 def text_block_tokens(block: Json) -> float:
     """Tokens of a block that is only text: system blocks and the like."""
-    return estimate(text_of(block, "text")) + sum(
+    return max(1.0, estimate(text_of(block, "text"))) + sum(
         json_tokens(citation) for citation in objects(block.get("citations"))
     )
