@@ -8,7 +8,6 @@ account of weight 2 wins twice as many conversations.
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ HEADERS = (
 """Headers that name a conversation, best first."""
 
 _MASK = (1 << 64) - 1
+_SCALE = 2.0**-64
 
 
 class Identity(NamedTuple):
@@ -35,14 +35,17 @@ class Identity(NamedTuple):
     source: str
 
 
-def identify(
-    headers: Mapping[str, str], request: Request, hints: "Hints", scope: bytes
-) -> Identity:
-    """The conversation of a request. ``scope`` is the key's seed."""
+def by_header(headers: Mapping[str, str], scope: bytes) -> Identity | None:
+    """The conversation that a header names. ``scope`` is the key's seed."""
     for name in HEADERS:
         value = headers.get(name)
         if value:
             return Identity(_hash(scope, name.encode(), value.encode("utf-8", "replace")), name)
+    return None
+
+
+def by_body(request: Request, hints: "Hints", scope: bytes) -> Identity:
+    """The conversation that the body names, or that its opening is."""
     if hints.metadata_user_id:
         return Identity(
             _hash(scope, b"metadata.user_id", hints.metadata_user_id.encode("utf-8", "replace")),
@@ -70,12 +73,16 @@ class Hints(NamedTuple):
     user: str
 
 
-def score(conversation: int, seed: int, weight: float) -> float:
-    """An account's claim on a conversation; the highest claim wins."""
+def claim(conversation: int, seed: int, weight: float) -> float:
+    """An account's claim on a conversation, between 0 and 1; the highest claim wins.
+
+    A uniform draw per (conversation, account), raised to ``1 / weight``: the order is that of
+    ``-weight / log(draw)``, without a logarithm for the usual weight of 1.
+    """
     mixed = (conversation ^ seed) * 0x9E3779B97F4A7C15 & _MASK
     mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93 & _MASK
-    mixed ^= mixed >> 32
-    return -weight / math.log((mixed + 1) / (_MASK + 2))
+    draw = ((mixed ^ (mixed >> 32)) + 1) * _SCALE
+    return draw if weight == 1 else draw ** (1 / weight)
 
 
 def seed(name: str) -> int:

@@ -67,6 +67,7 @@ class App:
     async def start(self) -> tuple[str, int]:
         """Listen. Gives back the bound address; raises OSError when it is taken."""
         server = self.config.server
+        self.supervisor.listen(asyncio.get_running_loop())
         self._server = Server(
             self.handle,
             ServerLimits(
@@ -74,7 +75,7 @@ class App:
                 max_connections_per_ip=server.max_connections_per_ip,
             ),
             clock=self.clock,
-            spawn=self.supervisor.spawn,
+            spawn=self.supervisor.start,
             refuse=refuse,
             cors_origins=tuple(server.cors_origins),
         )
@@ -188,7 +189,7 @@ class App:
             account=record.account,
             attempts=record.attempts,
             status=record.status,
-            outcome=record.outcome.value,
+            outcome=record.outcome,
             stream=record.stream,
             duration_ms=round((now - record.started) * 1000, 2),
             first_byte_ms=(

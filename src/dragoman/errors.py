@@ -11,7 +11,7 @@ cools down. A dialect only renders; it decides nothing.
     └── blame GATEWAY   our own fault, or we are draining
 """
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 
@@ -23,7 +23,7 @@ class Blame(Enum):
     GATEWAY = "gateway"
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """How a request ended; log line, metrics, pool and ledger use these five and nothing else."""
 
     COMPLETE = "complete"

@@ -65,9 +65,11 @@ class Exchange:
         """What routing is asked: the model, and the conversation it belongs to."""
         options = self.gw.options
         if options.affinity:
-            hints = affinity.Hints(parsed.metadata_user_id, parsed.cache_key, parsed.user)
-            identity = affinity.identify(self.call.headers, parsed.request, hints, principal.seed)
-            conversation = identity.hash
+            named = affinity.by_header(self.call.headers, principal.seed)
+            if named is None:
+                hints = affinity.Hints(parsed.metadata_user_id, parsed.cache_key, parsed.user)
+                named = affinity.by_body(parsed.request, hints, principal.seed)
+            conversation = named.hash
             self.record.conversation = f"{conversation:016x}"
         else:
             conversation = random.getrandbits(64)
@@ -132,17 +134,19 @@ def estimate(parsed: Parsed) -> int:
     """A prompt's tokens, roughly: four bytes a token, 1,500 an image. Only for reservations."""
     size = images = 0
     request = parsed.request
-    blocks = [block for message in request.messages for block in message.content]
-    for block in blocks:
-        if isinstance(block, Text):
-            size += len(bytes(block.text))
-        elif isinstance(block, ToolResult) and block.content is not UNSET:
-            size += sum(len(bytes(part.text)) for part in block.content if isinstance(part, Text))
-        else:
-            images += 1
+    for message in request.messages:
+        for block in message.content:
+            if isinstance(block, Text):
+                size += len(block.text)
+            elif isinstance(block, ToolResult):
+                parts = () if block.content is UNSET else block.content
+                size += sum([len(part.text) for part in parts if isinstance(part, Text)])
+            else:
+                images += 1
     if request.system is not UNSET:
-        size += sum(len(bytes(text.text)) for text in request.system)
-    return max(1, (size // 4 + images * 1500) * parsed.n)
+        for text in request.system:
+            size += len(text.text)
+    return (size // 4 + images * 1500) * parsed.n + 1
 
 
 def _comment(exchange: Exchange) -> None:

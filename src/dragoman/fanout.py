@@ -41,7 +41,8 @@ async def _whole(
         usage = Usage()
         usage.fold(reply.usage)
         record.usage.add(usage)
-    exchange.respond(200, exchange.dialect.reply(parsed, replies, int(gw.clock.wall())))
+    created = int(gw.clock.wall())
+    exchange.respond(200, exchange.dialect.reply(parsed, replies, created, record.usage))
 
 
 async def _stream(

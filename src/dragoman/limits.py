@@ -20,9 +20,13 @@ from dragoman.principal import Principal
 class Bucket:
     """A token bucket of ``per_minute`` units. Time is ``mono()`` seconds."""
 
-    __slots__ = ("capacity", "level", "rate", "stamp")
+    __slots__ = ("capacity", "level", "limit", "rate", "remaining", "reset", "stamp")
 
-    def __init__(self, per_minute: int, now: float) -> None:
+    def __init__(self, what: str, per_minute: int, now: float) -> None:
+        self.limit = (f"x-ratelimit-limit-{what}", str(per_minute))
+        """The header that never changes, and the names of those that do."""
+        self.remaining = f"x-ratelimit-remaining-{what}"
+        self.reset = f"x-ratelimit-reset-{what}"
         self.capacity = float(per_minute)
         self.level = self.capacity
         self.rate = per_minute / 60.0
@@ -41,8 +45,15 @@ class Bucket:
         """Seconds until ``amount`` units are there; call after :meth:`refill`."""
         return max(0.0, (min(amount, self.capacity) - self.level) / self.rate)
 
-    def full_in_s(self) -> float:
-        return max(0.0, (self.capacity - self.level) / self.rate)
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Limit, what remains of it, and when it is whole again, in OpenAI's names."""
+        level = self.level
+        missing = self.capacity - level
+        return (
+            self.limit,
+            (self.remaining, str(int(level)) if level > 0 else "0"),
+            (self.reset, duration(missing / self.rate) if missing > 0 else "0ms"),
+        )
 
 
 class Counters:
@@ -52,8 +63,8 @@ class Counters:
 
     def __init__(self, principal: Principal, now: float) -> None:
         self.in_flight = 0
-        self.requests = Bucket(principal.rpm, now) if principal.rpm else None
-        self.tokens = Bucket(principal.tpm, now) if principal.tpm else None
+        self.requests = Bucket("requests", principal.rpm, now) if principal.rpm else None
+        self.tokens = Bucket("tokens", principal.tpm, now) if principal.tpm else None
         self.used = 0
         """Tokens of every kind, for life."""
         self.reserved = 0
@@ -184,23 +195,18 @@ class Ticket:
     def rate_headers(self) -> list[tuple[str, str]]:
         """``x-ratelimit-*`` in OpenAI's names, for the limits the key has."""
         headers: list[tuple[str, str]] = []
-        for name, bucket in (
-            ("requests", self.counters.requests),
-            ("tokens", self.counters.tokens),
-        ):
-            if bucket is not None:
-                headers += (
-                    (f"x-ratelimit-limit-{name}", f"{bucket.capacity:.0f}"),
-                    (f"x-ratelimit-remaining-{name}", str(max(0, math.floor(bucket.level)))),
-                    (f"x-ratelimit-reset-{name}", duration(bucket.full_in_s())),
-                )
+        counters = self.counters
+        if counters.requests is not None:
+            headers += counters.requests.headers()
+        if counters.tokens is not None:
+            headers += counters.tokens.headers()
         return headers
 
 
 def duration(seconds: float) -> str:
     """Seconds as OpenAI writes them: ``120ms``, ``1.5s``, ``6m0s`` (protocol.md §4b)."""
     if seconds < 1:
-        return f"{math.ceil(seconds * 1000)}ms"
+        return f"{-int(-seconds * 1000 // 1)}ms"
     if seconds < 60:
         return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
     minutes, rest = divmod(math.ceil(seconds), 60)

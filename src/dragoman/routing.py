@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dragoman.account import Account
-from dragoman.affinity import score
+from dragoman.affinity import claim
 from dragoman.errors import Failure
 
 
@@ -31,29 +31,30 @@ def plan(wanted: Wanted, accounts: Sequence[Account], now: float) -> list[Accoun
     Raises ``no_account`` (nobody serves the model) or ``rate_limited`` (everybody is throttled or
     full).
     """
-    if len(accounts) == 1:
-        only = accounts[0]
-        if only.cool_until <= now and not only.full and only.serves(wanted.model):
-            return [only]
-    serving = [account for account in accounts if account.serves(wanted.model)]
-    if not serving:
-        raise Failure(
-            "no_account",
-            f"No upstream account serves the model `{wanted.model}`.",
-            retry_after_s=30,
-        )
-    ready = [account for account in serving if account.cool_until <= now and not account.full]
+    model = wanted.model
+    serving = [account for account in accounts if account.serves(model)]
+    ready = [
+        account
+        for account in serving
+        if account.cool_until <= now and not 0 < account.max_concurrency <= account.in_flight
+    ]
     if not ready:
+        if not serving:
+            raise Failure(
+                "no_account",
+                f"No upstream account serves the model `{model}`.",
+                retry_after_s=30,
+            )
         ready = _last_resort(serving, now)
+    if len(ready) == 1:
+        return ready
     conversation = wanted.conversation
-    ready.sort(
-        key=lambda account: (
-            account.priority,
-            score(conversation, account.seed, account.weight),
-        ),
-        reverse=True,
-    )
-    return ready[: wanted.max_attempts]
+    ranked = [
+        (-account.priority, -claim(conversation, account.seed, account.weight), index)
+        for index, account in enumerate(ready)
+    ]
+    ranked.sort()
+    return [ready[index] for _, _, index in ranked[: wanted.max_attempts]]
 
 
 def _last_resort(serving: list[Account], now: float) -> list[Account]:

@@ -66,7 +66,9 @@ async def converse(exchange: Exchange) -> None:
         else:
             reply = await attempts.whole(gw.pool, plan, up, record)
             record.usage.fold(reply.usage)
-            exchange.respond(200, exchange.dialect.reply(parsed, [reply], int(gw.clock.wall())))
+            created = int(gw.clock.wall())
+            body = exchange.dialect.reply(parsed, [reply], created, record.usage)
+            exchange.respond(200, body)
 
 
 async def stream(

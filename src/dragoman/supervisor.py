@@ -31,6 +31,23 @@ class Supervisor:
         if error is not None:
             self._crashed(error)
 
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine whose task somebody else holds, as a connection does with its call's.
+
+        Cheaper than :meth:`spawn`; what escapes such a task is told by the loop, see
+        :meth:`listen`.
+        """
+        return asyncio.get_running_loop().create_task(work)
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be told of exceptions that nobody awaited."""
+        loop.set_exception_handler(self._unhandled)
+
+    def _unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._crashed(error)
+
     async def close(self) -> None:
         """Cancel what still runs and wait for it to end."""
         tasks = list(self._tasks)

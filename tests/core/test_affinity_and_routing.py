@@ -7,7 +7,7 @@ import pytest
 from msgspec import Raw
 
 from dragoman.account import Account
-from dragoman.affinity import Hints, Identity, identify, score, seed
+from dragoman.affinity import Hints, Identity, by_body, by_header, claim, seed
 from dragoman.errors import Failure
 from dragoman.hub.request import Message, Request, Text
 from dragoman.pool import Pool
@@ -39,6 +39,10 @@ def request(*texts: str, system: str = "") -> Request:
     if system:
         made.system = [Text(Raw(f'"{system}"'.encode()))]
     return made
+
+
+def identify(headers: dict[str, str], asked: Request, hints: Hints, scope: bytes) -> Identity:
+    return by_header(headers, scope) or by_body(asked, hints, scope)
 
 
 def identity(
@@ -101,10 +105,10 @@ def test_an_account_that_goes_takes_only_its_own_conversations() -> None:
         assert moved is home or home.name == "c"
 
 
-def test_scores_are_positive_and_finite_for_every_hash() -> None:
-    for conversation in (0, 1, (1 << 64) - 1):
-        for name in ("a", "b"):
-            assert 0 < score(conversation, seed(name), 1.0) < float("inf")
+def test_claims_are_between_0_and_1_for_every_hash_and_weight() -> None:
+    for conversation in (0, 1, seed("a"), (1 << 64) - 1):
+        for weight in (0.001, 1.0, 1_000_000.0):
+            assert 0 <= claim(conversation, seed("a"), weight) <= 1
 
 
 def test_priority_comes_before_affinity() -> None:

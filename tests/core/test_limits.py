@@ -165,7 +165,7 @@ def test_a_bucket_never_admits_more_than_its_rate(
     steps: list[tuple[float, bool]], rate: int
 ) -> None:
     now = 0.0
-    bucket = Bucket(rate, now)
+    bucket = Bucket("requests", rate, now)
     taken = 0
     for pause, take in steps:
         now += pause

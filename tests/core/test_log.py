@@ -1,6 +1,7 @@
 """Log lines reach their reader whole, in order, and never at the price of a request."""
 
 import asyncio
+import gc
 import json
 import os
 import time
@@ -85,3 +86,17 @@ async def test_the_supervisor_reports_what_escapes_a_task() -> None:
     assert waiting.cancelled()
     assert len(crashes) == 1
     assert str(crashes[0]) == "boom"
+
+
+async def test_what_escapes_a_task_that_nobody_awaits_is_reported() -> None:
+    crashes: list[BaseException] = []
+    supervisor = Supervisor(crashes.append)
+    supervisor.listen(asyncio.get_running_loop())
+
+    async def fail() -> None:
+        raise RuntimeError("boom")
+
+    supervisor.start(fail())
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert [str(error) for error in crashes] == ["boom"]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from dragoman.http.upstream_connection import DONE, READ_BYTES, UpstreamConnection
+from dragoman.http.upstream_connection import DONE, READ_BYTES, UpstreamConnection, decoded
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 VISIBLE = "".join(map(chr, [*range(0x21, 0x7F), *range(0xA0, 0x100)]))
@@ -82,7 +82,7 @@ def outcome(loop: asyncio.AbstractEventLoop, pieces: list[bytes]) -> Seen:
     connection.connection_lost(None)
     return Seen(
         connection.status,
-        connection.headers,
+        decoded(connection.fields),
         body,
         connection.state == DONE,
         again,

@@ -33,7 +33,7 @@ class Dialect(NamedTuple):
     """For a choice: (what was asked, seconds since 1970, index of the choice)."""
     end: Callable[[chat.Parsed, int, Usage], bytes]
     """What follows the last choice of several."""
-    reply: Callable[[chat.Parsed, list[Reply], int], bytes]
+    reply: Callable[[chat.Parsed, list[Reply], int, Usage], bytes]
     error_body: Callable[[Failure], bytes]
     error_event: Callable[[Failure], bytes]
     keepalive: bytes

@@ -11,7 +11,7 @@ from typing import Final
 
 from dragoman.errors import Failure
 from dragoman.http.inflate import CODINGS, BadCoding, Inflater
-from dragoman.http.upstream_connection import DEAD, DONE, UpstreamConnection
+from dragoman.http.upstream_connection import DEAD, DONE, UpstreamConnection, decoded
 
 MAX_INFLATED_BYTES: Final = 67108864
 """The most that a compressed body may become."""
@@ -23,13 +23,18 @@ class Response:
     Of ``headers`` the names are lower-case; values of repeated ones are joined by ``", "``.
     """
 
-    __slots__ = ("_connection", "_over", "headers", "status")
+    __slots__ = ("_connection", "_fields", "_over", "status")
 
     def __init__(self, connection: UpstreamConnection) -> None:
         self._connection: UpstreamConnection | None = connection
         self._over = False
         self.status = connection.status
-        self.headers = connection.headers
+        self._fields = connection.fields
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All headers. Most answers' are never looked at, so they are decoded at each use."""
+        return decoded(self._fields)
 
     @property
     def ended(self) -> bool:
@@ -126,10 +131,10 @@ def response(connection: UpstreamConnection) -> Response:
     Raises ``Failure("upstream_nonsense")`` for an unknown content coding, and closes the
     connection.
     """
-    coding = connection.headers.get("content-encoding")
-    if coding is None:
+    field = connection.names.get("content-encoding")
+    if field is None:
         return Response(connection)
-    coding = coding.lower()
+    coding = field.decode("latin-1").strip(" \t").lower()
     if coding in CODINGS:
         return CompressedResponse(connection, coding)
     if coding in ("", "identity"):

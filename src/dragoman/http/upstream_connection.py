@@ -41,7 +41,19 @@ DEAD: Final = 4
 
 _GIVEN_UP: Final = Failure("upstream_reset", "The connection to the upstream was given up.")
 _MAX_KNOWN_NAMES: Final = 1024
-_names: dict[bytes, str] = {}
+
+
+class _Names(dict[bytes, str]):
+    """Header names as they come → lower case; the few that there are, remembered."""
+
+    def __missing__(self, raw: bytes) -> str:
+        name = raw.decode("latin-1").lower()
+        if len(self) < _MAX_KNOWN_NAMES:
+            self[raw] = name
+        return name
+
+
+_names: Final = _Names()
 
 
 class Nonsense(Exception):
@@ -80,11 +92,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_unread",
         "bulky",
         "failure",
+        "fields",
         "head_room",
-        "headers",
         "keep",
         "limit_s",
         "loop",
+        "names",
         "on_body",
         "owner",
         "parser",
@@ -104,7 +117,10 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.waiter: asyncio.Future[None] | None = None
         self.failure = _GIVEN_UP
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.fields: list[tuple[bytes, bytes]] = []
+        """The response's header lines as they came."""
+        self.names: dict[str, bytes] = {}
+        """Their lower-case names, each with its last value as it came."""
         self.head_room = MAX_HEAD_BYTES
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
@@ -266,12 +282,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             return
         if len(fields) > MAX_HEADERS:
             raise Nonsense(f"{len(fields)} headers")
-        headers = _collect(fields)
-        if "transfer-encoding" in headers and not _is_chunked(fields):
+        self.names = names = {_names[name]: value for name, value in fields}
+        if "transfer-encoding" in names and not _is_chunked(fields):
             raise Nonsense("an unknown transfer coding")
-        fields.clear()
+        self.fields = fields
+        self._fields = []
         self.status = status
-        self.headers = headers
         self.quiet_s = 0.0
         self.limit_s = self._stall_s
         self._unread = 0
@@ -361,16 +377,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def ends_with_stream(self) -> bool:
         """Whether the end of the stream is the end of the body (RFC 9112 §6.3, rule 8)."""
-        headers = self.headers
-        return "content-length" not in headers and "transfer-encoding" not in headers
-
-
-def _collect(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers = {
-        (_names.get(name) or _lower(name)): value.decode("latin-1").rstrip(" \t")
-        for name, value in fields
-    }
-    return headers if len(headers) == len(fields) else _join(fields)
+        return "content-length" not in self.names and "transfer-encoding" not in self.names
 
 
 def _is_chunked(fields: list[tuple[bytes, bytes]]) -> bool:
@@ -379,17 +386,11 @@ def _is_chunked(fields: list[tuple[bytes, bytes]]) -> bool:
     return len(codings) == 1 and codings[0].rstrip(b" ").lower() == b"chunked"
 
 
-def _join(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as text: lower-case names, values of repeated ones joined by ``", "``."""
     headers: dict[str, str] = {}
     for raw, value in fields:
-        name = _lower(raw)
+        name = _names[raw]
         text = value.decode("latin-1").rstrip(" \t")
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
-
-
-def _lower(raw: bytes) -> str:
-    name = raw.decode("latin-1").lower()
-    if len(_names) < _MAX_KNOWN_NAMES:
-        _names[raw] = name
-    return name

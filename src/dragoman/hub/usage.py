@@ -31,7 +31,7 @@ MOST = 10**12
 """No request has more tokens of any kind; larger figures are nonsense and count as this."""
 
 
-def _count(said: int) -> int:
+def _bounded(said: int) -> int:
     return min(max(said, 0), MOST)
 
 
@@ -64,18 +64,22 @@ class Usage(Struct):
     def fold(self, wire: WireUsage) -> None:
         """Take over what ``wire`` says. Figures are cumulative: they replace, they never add."""
         self.seen = True
-        if wire.input_tokens is not None:
-            self.input = _count(wire.input_tokens)
-        if wire.cache_read_input_tokens is not None:
-            self.cache_read = _count(wire.cache_read_input_tokens)
-        if wire.cache_creation_input_tokens is not None:
-            self.cache_write = _count(wire.cache_creation_input_tokens)
+        said = wire.input_tokens
+        if said is not None:
+            self.input = said if 0 <= said <= MOST else _bounded(said)
+        said = wire.cache_read_input_tokens
+        if said is not None:
+            self.cache_read = said if 0 <= said <= MOST else _bounded(said)
+        said = wire.cache_creation_input_tokens
+        if said is not None:
+            self.cache_write = said if 0 <= said <= MOST else _bounded(said)
+        said = wire.output_tokens
+        if said is not None:
+            self.output = said if 0 <= said <= MOST else _bounded(said)
         if wire.cache_creation is not None:
-            self.cache_write_1h = _count(wire.cache_creation.ephemeral_1h_input_tokens)
-        if wire.output_tokens is not None:
-            self.output = _count(wire.output_tokens)
+            self.cache_write_1h = _bounded(wire.cache_creation.ephemeral_1h_input_tokens)
         if wire.output_tokens_details is not None:
-            self.thinking = _count(wire.output_tokens_details.thinking_tokens)
+            self.thinking = _bounded(wire.output_tokens_details.thinking_tokens)
         if wire.service_tier is not None:
             self.service_tier = wire.service_tier
 

@@ -74,17 +74,16 @@ class Completion(Struct, omit_defaults=True):
     service_tier: str | UnsetType = UNSET
 
 
-def reply(parsed: Parsed, message: Reply | list[Reply], created: int) -> bytes:
+def reply(
+    parsed: Parsed, message: Reply | list[Reply], created: int, usage: Usage | None = None
+) -> bytes:
     """The answer's body. Several messages are the choices of ``n``; their usage is summed.
 
-    ``created`` is seconds since 1970.
+    ``created`` is seconds since 1970; ``usage`` is the sum where the caller has it already.
     """
     messages = message if isinstance(message, list) else [message]
-    usage = Usage()
-    for one in messages:
-        own = Usage()
-        own.fold(one.usage)
-        usage.add(own)
+    if usage is None:
+        usage = _summed(messages)
     completion = Completion(
         reply_id(messages[0].id),
         "chat.completion",
@@ -99,23 +98,32 @@ def reply(parsed: Parsed, message: Reply | list[Reply], created: int) -> bytes:
     return jsonio.encode(completion)
 
 
+def _summed(messages: list[Reply]) -> Usage:
+    usage = Usage()
+    for one in messages:
+        own = Usage()
+        own.fold(one.usage)
+        usage.add(own)
+    return usage
+
+
 def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
     texts: list[bytes] = []
     calls: list[ToolUse] = []
     thoughts = Thoughts()
     reasoning: list[bytes] = []
-    for at, block in enumerate(message.content):
+    for block in message.content:
         if isinstance(block, Text):
             texts.append(bytes(block.text))
         elif isinstance(block, ToolUse):
             calls.append(block)
         elif isinstance(block, Thinking):
             reasoning.append(bytes(block.thinking))
-            thoughts.add(at, block)
+            thoughts.add(block, texts=bool(texts), calls=len(calls))
         elif isinstance(block, RedactedThinking):
-            thoughts.add(at, block)
+            thoughts.add(block, texts=bool(texts), calls=len(calls))
     if parsed.json_mode is JsonMode.TOOL:
-        texts += [_arguments(call) for call in calls if call.name == JSON_TOOL]
+        texts += [jsonio.nested(call.input) for call in calls if call.name == JSON_TOOL]
         calls = [call for call in calls if call.name != JSON_TOOL]
     made = Message("assistant", _content(texts, parsed, none=bool(calls)), None)
     if message.stop_reason == "refusal" and message.explanation:
@@ -136,10 +144,6 @@ def _content(texts: list[bytes], parsed: Parsed, *, none: bool) -> Raw | None:
     return Raw(joined)
 
 
-def _arguments(call: ToolUse) -> bytes:
-    return bytes(jsonio.quote(jsonio.compact(call.input).decode()))
-
-
 def custom_input(data: bytes | Raw) -> Raw:
     """A custom tool's text out of the object it was wrapped in."""
     found = _inputs.decode(data).get("input")
@@ -156,7 +160,7 @@ def _add_calls(made: Message, calls: list[ToolUse], parsed: Parsed) -> None:
         return
     if parsed.legacy:
         name = parsed.names.get(calls[0].name, calls[0].name)
-        made.function_call = CalledFunction(name, Raw(_arguments(calls[0])))
+        made.function_call = CalledFunction(name, Raw(jsonio.nested(calls[0].input)))
         return
     found: list[FunctionCall | CustomCall] = []
     for call in calls:
@@ -165,7 +169,7 @@ def _add_calls(made: Message, calls: list[ToolUse], parsed: Parsed) -> None:
             custom = CalledCustom(name, custom_input(call.input))
             found.append(CustomCall(call.id, "custom", custom))
         else:
-            function = CalledFunction(name, Raw(_arguments(call)))
+            function = CalledFunction(name, Raw(jsonio.nested(call.input)))
             found.append(FunctionCall(call.id, "function", function))
     made.tool_calls = found
 
