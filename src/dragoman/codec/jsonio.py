@@ -79,6 +79,11 @@ def compact(data: bytes | Raw) -> bytes:
     return msgspec.json.format(bytes(data), indent=-1)
 
 
+def nested(value: bytes | Raw) -> bytes:
+    """A JSON value as a JSON string literal that holds it as compact JSON text."""
+    return _encoder.encode(compact(value).decode())
+
+
 def quote(text: str) -> Raw:
     """A Python string → a JSON string literal."""
     return Raw(_encoder.encode(text))

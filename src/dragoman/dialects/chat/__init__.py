@@ -5,11 +5,12 @@
 §5.
 """
 
+from dragoman.dialects.chat.chunks import KEEPALIVE, end_stream
 from dragoman.dialects.chat.errors import error_body, error_event, localize
 from dragoman.dialects.chat.parsed import Parsed
 from dragoman.dialects.chat.reply import reply
 from dragoman.dialects.chat.request import parse
-from dragoman.dialects.chat.stream import KEEPALIVE, StreamWriter, end_stream
+from dragoman.dialects.chat.stream import StreamWriter
 
 __all__ = [
     "KEEPALIVE",

@@ -1,7 +1,7 @@
 """What a whole reply and a stream say alike: finish reasons, usage, thinking (protocol.md §5c,
 §4c-e)."""
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct
 
 from dragoman.hub.request import RedactedThinking, Thinking
 from dragoman.hub.usage import Usage
@@ -75,17 +75,17 @@ def reply_id(upstream_id: str) -> str:
 _FORMAT = "anthropic-claude-v1"
 
 
-class ThinkingBlock(Struct, tag_field="type", tag="thinking", omit_defaults=True):
-    """LiteLLM's item; ``index`` only where the block does not open the message."""
+class ThinkingBlock(Struct, tag_field="type", tag="thinking"):
+    """LiteLLM's item. OpenAI's own accumulator refuses items of a list that have no ``index``."""
 
     thinking: Raw
     signature: Raw
-    index: int | UnsetType = UNSET
+    index: int
 
 
-class RedactedBlock(Struct, tag_field="type", tag="redacted_thinking", omit_defaults=True):
+class RedactedBlock(Struct, tag_field="type", tag="redacted_thinking"):
     data: Raw
-    index: int | UnsetType = UNSET
+    index: int
 
 
 class TextDetail(Struct, tag_field="type", tag="reasoning.text"):
@@ -104,7 +104,11 @@ class EncryptedDetail(Struct, tag_field="type", tag="reasoning.encrypted"):
 
 
 class Thoughts:
-    """The signed thinking of one answer, in both shapes clients send back."""
+    """The signed thinking of one answer, in both shapes clients send back.
+
+    An item's ``index`` is the place its block has in the message that a client sends back, where
+    all text is one block: what stands before it is counted in thoughts, calls and that one text.
+    """
 
     __slots__ = ("blocks", "details")
 
@@ -112,13 +116,12 @@ class Thoughts:
         self.blocks: list[ThinkingBlock | RedactedBlock] = []
         self.details: list[TextDetail | EncryptedDetail] = []
 
-    def add(self, at: int, block: Thinking | RedactedThinking) -> None:
-        """The block at place ``at`` of the message. Without a signature there is nothing to
-        keep."""
-        index = UNSET if at == len(self.blocks) else at
+    def add(self, block: Thinking | RedactedThinking, *, texts: bool, calls: int) -> None:
+        """The next block, after ``texts`` and ``calls``. Unsigned, it is no use to anybody."""
+        index = len(self.blocks) + texts + calls
         if isinstance(block, RedactedThinking):
             self.blocks.append(RedactedBlock(block.data, index))
-            self.details.append(EncryptedDetail(block.data, _FORMAT, at))
+            self.details.append(EncryptedDetail(block.data, _FORMAT, index))
         elif bytes(block.signature) != b'""':
             self.blocks.append(ThinkingBlock(block.thinking, block.signature, index))
-            self.details.append(TextDetail(block.thinking, block.signature, _FORMAT, at))
+            self.details.append(TextDetail(block.thinking, block.signature, _FORMAT, index))

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Raw
 
-from dragoman.dialects.chat import images
+from dragoman.dialects.chat import images, texts
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import CacheMark, Part, given
-from dragoman.dialects.chat.texts import checked, is_blank, kind, wrong_type
+from dragoman.dialects.chat.texts import checked, is_blank, kind, missing, wrong_type
 from dragoman.errors import Failure
 from dragoman.hub.request import CacheControl, Document, Image, Text
 
 Content = Text | Image | Document
 """A block of what somebody says; not a call, a result or a thought."""
-
-_BLANK_KIND, _TEXT_KIND, _LIST_KIND = 1, 2, 3
 
 _parts = Reader(list[Part])
 
@@ -41,13 +39,13 @@ def blocks(raw: Raw, path: str, role: str, notes: Notes) -> list[Content]:
     Raises :class:`Failure` with the path of the part.
     """
     found = kind(raw)
-    if found == _TEXT_KIND:
+    if found == texts.TEXT:
         return [Text(raw)]
-    if found == _LIST_KIND:
+    if found == texts.PARTS:
         parts: list[Part] = _parts.read(raw, path, notes)
         made = [_block(part, f"{path}[{at}]", role, notes) for at, part in enumerate(parts)]
         return [block for block in made if block is not None]
-    if found == _BLANK_KIND:
+    if found == texts.BLANK:
         return []
     if given(raw):
         raise wrong_type(raw, path, "a string or an array of parts")
@@ -60,13 +58,13 @@ def _block(part: Part, path: str, role: str, notes: Notes) -> Content | None:
         raise _not_allowed(part, path, role)
     block: Content
     if part_type == "image_url":
-        if not given(part.image_url):
-            raise wrong_type(part.image_url, f"{path}.image_url", "an object")
+        if part.image_url is None:
+            raise missing(f"{path}.image_url")
         block = images.from_image_url(part.image_url, f"{path}.image_url", notes)
     elif part_type == "file":
         if part.file is None:
-            raise wrong_type(Raw(b""), f"{path}.file", "an object")
-        block = images.from_file(part.file, f"{path}.file", notes)
+            raise missing(f"{path}.file")
+        block = images.from_file(part.file, f"{path}.file")
     else:
         text = checked(part.text if part_type == "text" else part.refusal, f"{path}.{part_type}")
         if is_blank(text):

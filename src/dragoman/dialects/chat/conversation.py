@@ -20,8 +20,10 @@ from dragoman.dialects.chat.names import Names
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import Message, given
 from dragoman.dialects.chat.texts import (
+    TEXT,
     checked,
     is_blank,
+    kind,
     missing,
     reminder,
     without_trailing_space,
@@ -111,6 +113,8 @@ class Conversation:
 
     def _blocks(self, message: Message) -> "list[content.Content]":
         """The blocks of a message's content, the message's own cache mark on the last."""
+        if message.cache_control is None and kind(message.content) == TEXT:
+            return [Text(message.content)]
         found = content.blocks(
             message.content, f"messages[{self._at}].content", message.role, self._notes
         )

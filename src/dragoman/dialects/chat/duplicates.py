@@ -12,24 +12,24 @@ from msgspec import Raw
 
 from dragoman.errors import Failure
 
-_NAME = re.compile(rb'"(?:model|stream|messages)"')
-_NAMES = frozenset({b'"model"', b'"stream"', b'"messages"'})
-_KEY = re.compile(rb'"messages"\s*:\s*')
+_MESSAGES = b'"messages"'
+_NAMES = (b'"model"', b'"stream"', _MESSAGES)
 _TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*+")(\s*:)?|([\[{])|([\]}])', re.DOTALL)
 
 
 def refuse(body: bytes, messages: Raw) -> None:
     """Raises :class:`Failure` ``invalid_json`` if a name stands twice.
 
-    ``body`` is valid JSON, ``messages`` the value that was read from it.
+    ``body`` is valid JSON, ``messages`` the array that was read from it.
     """
     value = bytes(messages)
-    key = _KEY.search(body)
-    if key is not None and body.startswith(value, key.end()):
-        body = body[: key.end()] + b"0" + body[key.end() + len(value) :]
-    found = _NAME.findall(body)
-    if len(found) > len(set(found)):
-        _refuse_exactly(body)
+    start = body.find(b"[", body.find(_MESSAGES))
+    if body.startswith(value, start):
+        body = body[:start] + body[start + len(value) :]
+    for name in _NAMES:
+        if body.count(name) > 1:
+            _refuse_exactly(body)
+            return
 
 
 def _refuse_exactly(body: bytes) -> None:

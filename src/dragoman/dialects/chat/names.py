@@ -7,7 +7,7 @@ on nothing but the client's names in their order, so the same tools have the sam
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _FITS = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OTHER = re.compile(r"[^A-Za-z0-9_-]")
@@ -17,16 +17,21 @@ _LONGEST = 64
 class Names:
     """The names of one request."""
 
-    def __init__(self, declared: Iterable[str] = ()) -> None:
+    __slots__ = ("_taken", "_upstream")
+
+    def __init__(self, declared: Sequence[str] = ()) -> None:
         self._upstream: dict[str, str] = {}
         self._taken: set[str] = set()
-        declared = list(declared)
         for name in declared:
             if _FITS.fullmatch(name):
                 self._upstream[name] = name
                 self._taken.add(name)
         for name in declared:
             self.upstream(name)
+
+    def __len__(self) -> int:
+        """How many names there are, declared or only called."""
+        return len(self._upstream)
 
     def upstream(self, name: str) -> str:
         """Upstream's name for the client's ``name``."""

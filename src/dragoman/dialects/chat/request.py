@@ -11,6 +11,7 @@ import re
 from msgspec import UNSET
 
 from dragoman.catalogue.catalogue import Catalogue
+from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
 from dragoman.dialects.chat import caching, duplicates, sampling, structured, thinking, unsupported
 from dragoman.dialects.chat.conversation import Conversation
@@ -19,7 +20,7 @@ from dragoman.dialects.chat.forcing import settle_forced_tool, settle_thinking
 from dragoman.dialects.chat.parsed import Notes, Parsed
 from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
-from dragoman.hub.request import Metadata, Request, ToolChoice, ToolResult, ToolUse
+from dragoman.hub.request import Metadata, Request, ToolChoice
 
 _requests = Reader(ChatRequest)
 _messages = Reader(Messages)
@@ -87,15 +88,24 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
     json_mode = structured.apply(asked.response_format, out, model, box.allowance, notes)
     settle_thinking(out, prefill=prefill, notes=notes)
     sampling.sample(asked, out, model, notes)
-    stops = sampling.stops(asked, notes)
-    if stops:
-        out.stop_sequences = stops
+    sampling.stop(asked, out, notes)
     _tier(asked, out, notes)
-    user, metadata_user = _user(asked, out)
     caching.settle(out, asked.cache_control, notes)
-    reasoning = asked.reasoning
+    parsed = _parsed(asked, out, model, notes)
+    parsed.json_mode = json_mode
+    parsed.origins = talk.origins
+    if box.names:
+        parsed.names = box.names.reverse()
+        parsed.customs = frozenset(box.customs)
+        parsed.legacy = box.legacy
+    return parsed
+
+
+def _parsed(asked: ChatRequest, out: Request, model: Model, notes: Notes) -> Parsed:
+    """What the answer and the rest of the gateway need to know of the request."""
     options = asked.stream_options
-    return Parsed(
+    user, metadata_user = _user(asked, out)
+    parsed = Parsed(
         request=out,
         model=model,
         client_model=asked.model,
@@ -106,33 +116,23 @@ def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         user=user,
         cache_key=asked.prompt_cache_key or "",
         metadata_user_id=metadata_user,
-        names=box.names.reverse(),
-        customs=frozenset(box.customs),
-        legacy=box.legacy,
-        json_mode=json_mode,
-        show_reasoning=not (reasoning and reasoning.exclude),
-        origins=talk.origins,
-        limit_name="max_completion_tokens" if asked.max_completion_tokens else "max_tokens",
     )
+    if asked.reasoning is not None and asked.reasoning.exclude:
+        parsed.show_reasoning = False
+    if asked.max_completion_tokens is not None:
+        parsed.limit_name = "max_completion_tokens"
+    return parsed
 
 
 def _tools(out: Request, box: Toolbox) -> None:
     choice = box.choice()
-    if not box.tools and _has_calls(out):
+    if not box.tools and box.names:  # only the history knows them
         box.stubs()
         choice = ToolChoice("none")
     if box.tools:
         out.tools = box.tools
     if choice is not UNSET:
         out.tool_choice = choice
-
-
-def _has_calls(out: Request) -> bool:
-    return any(
-        isinstance(block, (ToolUse, ToolResult))
-        for message in out.messages
-        for block in message.content
-    )
 
 
 def _tier(asked: ChatRequest, out: Request, notes: Notes) -> None:

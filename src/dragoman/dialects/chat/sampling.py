@@ -39,9 +39,9 @@ def max_tokens(request: ChatRequest, model: Model, room: int, notes: Notes) -> i
 
 def sample(request: ChatRequest, out: Request, model: Model, notes: Notes) -> None:
     """``temperature``, ``top_p`` and ``top_k``, as far as the model and its thinking allow."""
-    asked = Sampling(request.temperature, request.top_p, request.top_k)
-    if asked == _NOTHING:
+    if request.temperature is None and request.top_p is None and request.top_k is None:
         return
+    asked = Sampling(request.temperature, request.top_p, request.top_k)
     if asked.temperature is not None and asked.temperature > 1:
         notes.warn("temperature", "Claude's range ends at 1")
         asked = asked._replace(temperature=1.0)
@@ -54,9 +54,12 @@ def sample(request: ChatRequest, out: Request, model: Model, notes: Notes) -> No
         if asked.top_p != 1:
             notes.warn("top_p", "the model takes temperature or top_p, not both")
         asked = asked._replace(top_p=None)
-    for name, value in zip(Sampling._fields, asked, strict=True):
-        if value is not None:
-            setattr(out, name, value)
+    if asked.temperature is not None:
+        out.temperature = asked.temperature
+    if asked.top_p is not None:
+        out.top_p = asked.top_p
+    if asked.top_k is not None:
+        out.top_k = asked.top_k
 
 
 class Sampling(NamedTuple):
@@ -65,9 +68,6 @@ class Sampling(NamedTuple):
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-
-
-_NOTHING = Sampling()
 
 
 def _refuse(asked: Sampling, model: Model, notes: Notes) -> None:
@@ -93,10 +93,15 @@ def _beside_thinking(asked: Sampling, notes: Notes) -> Sampling:
     return Sampling(temperature, top_p)
 
 
-def stops(request: ChatRequest, notes: Notes) -> list[str]:
+def stop(request: ChatRequest, out: Request, notes: Notes) -> None:
     """Stop sequences upstream accepts: each must hold something that is not white space."""
-    asked = [request.stop] if isinstance(request.stop, str) else request.stop or []
-    kept = [stop for stop in asked if stop.strip()]
+    asked = request.stop
+    if not asked:
+        return
+    if isinstance(asked, str):
+        asked = [asked]
+    kept = [sequence for sequence in asked if sequence.strip()]
     if len(kept) != len(asked):
         notes.warn("stop", "sequences of white space only are not supported")
-    return kept
+    if kept:
+        out.stop_sequences = kept

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 ABSENT = Raw(b"")
+_NULL = ord("n")
+"""What only ``null`` begins with."""
 
 Count = Annotated[int, Meta(ge=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -21,7 +23,7 @@ Detail = Literal["auto", "low", "high", "original"]
 
 def given(raw: Raw) -> bool:
     """Whether a raw field is there at all: neither left out nor ``null``."""
-    return raw is not ABSENT and bytes(raw) != b"null"
+    return raw is not ABSENT and memoryview(raw)[0] != _NULL
 
 
 class Shape(Struct, forbid_unknown_fields=True):
@@ -61,7 +63,7 @@ class Part(Shape):
     type: str
     text: Raw = ABSENT
     refusal: Raw = ABSENT
-    image_url: Raw = ABSENT
+    image_url: ImageUrl | str | None = None
     file: FileData | None = None
     input_audio: Raw = ABSENT
     cache_control: CacheMark | None = None

@@ -5,8 +5,10 @@ import re
 from msgspec import Raw
 
 from dragoman.codec import jsonio
+from dragoman.dialects.chat.shapes import ABSENT
 from dragoman.errors import Failure
 
+_QUOTE = ord('"')
 _BLANK = re.compile(
     rb'"(?:[ \t]|\\[nrtf]|\\u00(?:09|0[aAbBcCdD]|1[cdefCDEF]|20|85|[aA]0)|\\u1680|\\u3000'
     rb"|\\u20(?:0[0-9aA]|2[89fF]|5[fF])|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
@@ -19,8 +21,11 @@ _BLANK = re.compile(
 _KIND = re.compile(rb"(%b)|(\")|(\[)" % _BLANK.pattern)
 
 
+BLANK, TEXT, PARTS = 1, 2, 3
+
+
 def kind(raw: Raw) -> int | None:
-    """What a ``content`` is: 1 a blank text, 2 a text, 3 a list, ``None`` anything else."""
+    """What a ``content`` is: :data:`BLANK`, :data:`TEXT`, :data:`PARTS`, or ``None``."""
     found = _KIND.match(raw)
     return found.lastindex if found is not None else None
 
@@ -31,8 +36,10 @@ def is_blank(literal: bytes | Raw) -> bool:
 
 
 def checked(raw: Raw, path: str) -> Raw:
-    """A field that must hold a string. Raises :class:`Failure` ``invalid_type``."""
-    if bytes(raw)[:1] != b'"':
+    """A field that must hold a string. Raises :class:`Failure` if it is missing or another type."""
+    if raw is ABSENT:
+        raise missing(path)
+    if memoryview(raw)[0] != _QUOTE:
         raise wrong_type(raw, path, "a string")
     return raw
 
@@ -44,10 +51,7 @@ def missing(path: str) -> Failure:
 
 def wrong_type(raw: Raw, path: str, expected: str) -> Failure:
     """What to say of a value that is of another JSON type than it must be."""
-    first = bytes(raw)[:1]
-    if first == b"":
-        return missing(path)
-    got = _NAMES.get(first, "a number")
+    got = _NAMES.get(bytes(raw)[:1], "a number")
     return Failure(
         "invalid_type",
         f"Invalid type for '{path}': expected {expected}, but got {got} instead.",

@@ -52,7 +52,11 @@ def wanted(request: ChatRequest, model: Model) -> Wanted:
             return Wanted(_effort_of(budget), budget, "reasoning.max_tokens")
         if reasoning.effort is not None or reasoning.enabled:
             return Wanted(reasoning.effort or "medium", path="reasoning.effort")
-    return Wanted(request.reasoning_effort or "")
+    effort = request.reasoning_effort
+    return Wanted(effort) if effort is not None else NOTHING
+
+
+NOTHING = Wanted()
 
 
 def _from_thinking(request: ChatRequest, model: Model) -> Wanted:

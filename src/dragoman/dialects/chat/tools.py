@@ -46,8 +46,9 @@ class Toolbox:
         self._request = request
         self._model = model
         self._notes = notes
-        self.names = Names(self._declared_names())
+        self.names = Names()
         if request.tools or self.legacy:
+            self.names = Names(self._declared_names())
             self._declare()
 
     def _declared_names(self) -> list[str]:
@@ -127,6 +128,8 @@ class Toolbox:
     def choice(self) -> ToolChoice | UnsetType:
         """``tool_choice`` for the tools there are. Raises :class:`Failure` for a tool that is
         not there."""
+        if not self.tools and not self._asked():
+            return UNSET
         chosen = self._chosen()
         if not self.tools:
             if chosen.mode in ("required", "named"):
