@@ -289,7 +289,7 @@ class ScriptedUpstream:
                 await connection.writer.wait_closed()
         elif step is CUT:
             await connection.flushed()
-            connection.writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            connection.writer.transport.abort()
         elif step is RST:
             connection.reset()
         else:
