@@ -299,14 +299,36 @@ layouts = st.sampled_from(
         lambda data: data.replace(b"\n", b"\r\n"),
         lambda data: data.replace(b"\n", b"\r"),
         lambda data: data.replace(b'":', b'": '),
+        lambda data: data.replace(b'":', b'": ').replace(b',"', b', "'),
         lambda data: data.replace(b"}}", b"}   }"),
         lambda data: b": comment\n" + data,
         lambda data: data.replace(b"\n\n", b"\nid: 1\n\n"),
         lambda data: data + b"\n\r\n",
     ]
 )
-texts = st.builds(text, pieces, st.integers(0, 12))
-others = st.sampled_from([START, BLOCK, STOP, DELTA, PING, *UNKNOWN, b"data: [DONE]\n\n"])
+kinds = st.sampled_from(
+    [("text_delta", "text"), ("thinking_delta", "thinking"), ("input_json_delta", "partial_json")]
+)
+texts = st.builds(
+    lambda kind, piece, index: event(
+        {
+            "type": "content_block_delta",
+            "index": index,
+            "delta": {"type": kind[0], kind[1]: piece},
+        }
+    ),
+    kinds,
+    pieces,
+    st.integers(0, 12),
+)
+crossed = event(
+    {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"type": "thinking_delta", "text": "a", "thinking": "b"},
+    }
+)
+others = st.sampled_from([START, BLOCK, STOP, DELTA, PING, crossed, *UNKNOWN, b"data: [DONE]\n\n"])
 stream_events = st.builds(lambda layout, data: layout(data), layouts, texts | others)
 streams = st.builds(
     lambda begin, found, end: begin + b"".join(found) + end,

@@ -30,11 +30,23 @@ from dragoman.hub.events import (
 
 _STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 _INDEX = rb"(0|[1-9][0-9]{0,5})"
-_TEXT = re.compile(
+_COMMON = re.compile(
     rb'event: content_block_delta\r?\ndata: \{"type": ?"content_block_delta", ?"index": ?%b, ?'
-    rb'"delta": ?\{"type": ?"text_delta", ?"text": ?(%b)\} *\} *\r?\n\r?\n' % (_INDEX, _STRING)
+    rb'"delta": ?\{"type": ?"(text_delta", ?"text|input_json_delta", ?"partial_json'
+    rb'|thinking_delta", ?"thinking)": ?(%b)\} *\} *\r?\n\r?\n' % (_INDEX, _STRING)
 )
-"""A whole text event with its SSE framing. Spaces before a brace are upstream's padding."""
+"""A whole delta of text, input or thinking with its SSE framing, in the layouts that JSON libraries
+write. Spaces before a brace are upstream's padding."""
+
+_KINDS: dict[bytes, type[TextDelta] | type[ThinkingDelta] | type[InputDelta]] = {
+    b'text_delta","text': TextDelta,
+    b'text_delta", "text': TextDelta,
+    b'input_json_delta","partial_json': InputDelta,
+    b'input_json_delta", "partial_json': InputDelta,
+    b'thinking_delta","thinking': ThinkingDelta,
+    b'thinking_delta", "thinking': ThinkingDelta,
+}
+"""What stands between the two names in :data:`_COMMON` → the event."""
 
 _DELTA = re.compile(
     rb'\s*\{\s*"type"\s*:\s*"content_block_delta"\s*,\s*"index"\s*:\s*%b\s*,\s*"delta"\s*:\s*\{\s*'
@@ -73,7 +85,7 @@ class Reader:
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes."""
         events: list[Event] = []
-        at = _take_texts(data, 0, events) if self._between else 0
+        at = _take_common(data, 0, events) if self._between else 0
         if at < len(data):
             self._take_others(data, at, events)
         return events
@@ -97,7 +109,7 @@ class Reader:
             if framed is not None:
                 self._read(framed, events)
                 if self._fast and not self._done:
-                    at = _take_texts(data, at, events)
+                    at = _take_common(data, at, events)
         self._between = self._fast and not self._done and self._sse.between
 
     def _read(self, framed: sse.Event, events: list[Event]) -> None:
@@ -115,14 +127,14 @@ class Reader:
         events.append(event)
 
 
-def _take_texts(data: bytes, at: int, events: list[Event]) -> int:
-    """All text events that stand next to each other from ``at``; returns where they end."""
-    match = _TEXT.match
+def _take_common(data: bytes, at: int, events: list[Event]) -> int:
+    """All common deltas that stand next to each other from ``at``; returns where they end."""
+    match = _COMMON.match
     while found := match(data, at):
-        index, text = found.groups()
-        if not text.isascii() and not jsonio.is_utf8(text):
-            raise _nonsense("not UTF-8", text)
-        events.append(TextDelta(int(index), text))
+        index, kind, literal = found.groups()
+        if not literal.isascii() and not jsonio.is_utf8(literal):
+            raise _nonsense("not UTF-8", literal)
+        events.append(_KINDS[kind](int(index), literal))
         at = found.end()
     return at
 

@@ -34,6 +34,8 @@ from dragoman.hub.request import RedactedThinking, Thinking
 from dragoman.hub.usage import Usage
 
 _EMPTY = b'""'
+_EMPTY_TEXT = Raw(b'{"type":"text","text":""}')
+"""How nearly every text block begins."""
 _ROLE = b'{"role":"assistant","content":"","refusal":null}'
 
 
@@ -152,6 +154,8 @@ class StreamWriter:
         frame = self._begin(parts)
         if event.kind == "text":
             self._said = True
+            if event.block == _EMPTY_TEXT:
+                return
             text = bytes(_read_start(event).text)
             if text[:1] == b'"':
                 self._text(TextDelta(event.index, text), parts)
