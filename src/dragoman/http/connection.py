@@ -39,6 +39,9 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JSON: Final = (("content-type", "application/json"),)
 
 
+_PROBES_S: Final = (0.0, 0.2, 0.4)
+
+
 class Connection(ClosingProtocol):
     """The protocol object of one accepted socket."""
 
@@ -106,9 +109,19 @@ class Connection(ClosingProtocol):
         if call.sent:
             # The client has said all it has to say and listens on. TLS has no such state.
             self.last = self._half_closed = True
+            self._probe(call)
             return self.transport.can_write_eof()
         self._leave(call)
         return False
+
+    def _probe(self, call: Call) -> None:
+        """Find out whether the client still listens, which only writing to it can tell.
+
+        A client that has closed both ways answers the first comment with a reset, and the second
+        one fails: its request is cancelled within the second, not at the next event.
+        """
+        for delay_s in _PROBES_S:
+            self.state.loop.call_later(delay_s, call.run_idle_callback)
 
     def pause_writing(self) -> None:
         self._writing_paused = True

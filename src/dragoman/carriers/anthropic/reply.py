@@ -31,7 +31,7 @@ class WireReply(Struct):
     type: str = "message"
     id: str = ""
     model: str = ""
-    content: list[WireBlock] = []
+    content: list[WireBlock] | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
@@ -72,15 +72,18 @@ def _read(body: bytes) -> Reply:
         raise stream_failure(UpstreamError(message.error.type, message.error.message))
     if message.type != "message":
         raise jsonio.Mismatch("Expected a message", "type")
+    blocks = message.content
+    if blocks is None:
+        raise jsonio.Mismatch("Missing content", "content")
     unknown: list[Raw] = []
-    if any(block.type not in _KNOWN for block in message.content):
+    if any(block.type not in _KNOWN for block in blocks):
         unknown = _contents.decode(body).content
     return Reply(
         id=message.id,
         model=message.model,
         content=[
             _block(block) if block.type in _KNOWN else unknown[at]
-            for at, block in enumerate(message.content)
+            for at, block in enumerate(blocks)
         ],
         stop_reason=message.stop_reason,
         stop_sequence=message.stop_sequence,
