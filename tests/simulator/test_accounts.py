@@ -168,15 +168,15 @@ def test_the_cache_is_bounded() -> None:
 
 
 def test_accounts_are_bounded() -> None:
-    accounts = Accounts(Limits())
-    first = accounts.get("0", "org", 0)
+    accounts = Accounts(Limits(), "seed")
+    first = accounts.get("0", 0)
     for number in range(1, MAX_ACCOUNTS):
-        accounts.get(str(number), "org", 0)
-    assert accounts.get("0", "org", 0) is first
-    accounts.get("one more", "org", 0)
-    assert accounts.get("0", "org", 0) is first
-    kept = accounts.get("2", "org", 0)
-    assert accounts.get("2", "org", 0) is kept
+        accounts.get(str(number), 0)
+    assert accounts.get("0", 0) is first
+    accounts.get("one more", 0)
+    assert accounts.get("0", 0) is first
+    kept = accounts.get("2", 0)
+    assert accounts.get("2", 0) is kept
 
 
 # Limits.

@@ -1,6 +1,8 @@
 """What the simulator remembers of one account: its limits, its prompt cache, the faults it has
 had."""
 
+import hashlib
+import uuid
 from collections import OrderedDict
 
 from dragoman.simulator.cache import PromptCache
@@ -33,17 +35,26 @@ class AccountState:
 class Accounts:
     """All accounts, made on first sight."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, seed: str) -> None:
         self._limits = limits
+        self._seed = seed
         self._known: OrderedDict[str, AccountState] = OrderedDict()
 
-    def get(self, name: str, organization: str, now: float) -> AccountState:
+    def get(self, name: str, now: float) -> AccountState:
         """The state of an account. ``now`` is monotonic seconds."""
         state = self._known.get(name)
         if state is None:
+            organization = _organization(self._seed, name)
             state = self._known[name] = AccountState(organization, self._limits, now)
             if len(self._known) > MAX_ACCOUNTS:
                 self._known.popitem(last=False)
         else:
             self._known.move_to_end(name)
         return state
+
+
+def _organization(seed: str, name: str) -> str:
+    """A made-up organisation id: the same account of the same simulator always has the same."""
+    person = b"dragoman-org"
+    digest = hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=16, person=person)
+    return str(uuid.UUID(bytes=digest.digest(), version=4))

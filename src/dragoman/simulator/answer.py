@@ -7,6 +7,7 @@ at stop sequences happens afterwards, on the finished text.
 
 import re
 
+from dragoman.simulator.hints import mentions
 from dragoman.simulator.media import Facts, Gallery
 from dragoman.simulator.phrases import PHRASES, Phrases
 from dragoman.simulator.prompt import Prompt, quoted
@@ -25,14 +26,14 @@ _COUNTED = re.compile(
     r"(sentences?|paragraphs?|lines?|句|段|行|문장|предложени|جمل|frases|phrases|sätze)",
     re.I,
 )
-_LONG = re.compile(
-    r"\b(long|longer|detailed|in detail|essay|thorough|elaborate|comprehensive|story|article)\b"
-    r"|详细|詳細|长文|长篇|作文|文章|故事|詳しく|長い|자세히|길게|подробно|эссе|بالتفصيل|مقال"
-    r"|detallad|ensayo|détaill|dissertation|ausführlich|aufsatz",
-    re.I,
+_LONG = (
+    *"long longer detailed detail essay thorough elaborate comprehensive story article".split(),
+    *"详细 詳細 长文 长篇 作文 文章 故事 詳しく 長い 자세히 길게 подробно эссе بالتفصيل مقال".split(),
+    *"detallada detallado ensayo détaillé détaillée dissertation ausführlich aufsatz".split(),
 )
-_SHORT = re.compile(
-    r"\b(briefly|in one sentence|one word|short answer)\b|一句话|简短|一言で|簡潔", re.I
+_SHORT = (
+    *("briefly", "in one sentence", "one word", "short answer"),
+    *"一句话 简短 一言で 簡潔".split(),
 )
 _TOKENS_PER_WORD = 1.4
 _TOKENS_PER_SENTENCE = 20
@@ -57,7 +58,7 @@ def compose(prompt: Prompt, gallery: Gallery, input_tokens: int) -> str:
     if not prompt.results:
         said.append(phrases.quote.format(quote=quote) if quote else phrases.nothing)
     said += _on_media(prompt, gallery, phrases)
-    if not _SHORT.search(prompt.question):
+    if not mentions(prompt.wish, _SHORT):
         said.append(
             phrases.facts.format(
                 messages=len(prompt.messages), tokens=input_tokens, model=prompt.model.id
@@ -65,7 +66,7 @@ def compose(prompt: Prompt, gallery: Gallery, input_tokens: int) -> str:
         )
         said.append(prompt.pick(phrases.close, 1))
     text = phrases.space.join(said)
-    wanted = _wanted_tokens(prompt.question)
+    wanted = _wanted_tokens(prompt.wish)
     return _lengthen(text, wanted, phrases, quote) if wanted else text
 
 
@@ -77,7 +78,7 @@ def _wanted_tokens(question: str) -> int:
     counted = _COUNTED.search(question)
     if counted:
         return min(MAX_TOKENS_SAID, int(counted.group(1)) * _TOKENS_PER_SENTENCE)
-    return _LONG_TOKENS if _LONG.search(question) else 0
+    return _LONG_TOKENS if mentions(question, _LONG) else 0
 
 
 def _lengthen(text: str, wanted: int, phrases: Phrases, quote: str) -> str:

@@ -6,6 +6,7 @@ someone had read the question.
 """
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 
 _CAPITAL = r"[A-ZÀ-Þ][\w'’.-]*"
@@ -141,6 +142,12 @@ def _common(name: str) -> bool:
 def _bare(name: str) -> str:
     """A name without the words around it that are no names."""
     return " ".join(word for word in name.split() if word not in _NOT_PLACES)
+
+
+def mentions(text: str, words: Iterable[str]) -> bool:
+    """Whether one of the words (lower case) stands in a text; ASCII ones as words of their own."""
+    lowered = text.lower()
+    return any(_as_word(word, lowered) for word in words)
 
 
 def _as_word(word: str, text: str) -> bool:

@@ -33,7 +33,8 @@ _MOST_TRIES = 20
 
 def wants_json(prompt: Prompt) -> bool:
     """Whether the system text or the question asks for JSON and nothing else."""
-    return bool(_WANTED.search(prompt.system) or _WANTED.search(prompt.question))
+    texts = (prompt.manner, prompt.wish)
+    return any("json" in text.lower() and bool(_WANTED.search(text)) for text in texts)
 
 
 def json_text(prompt: Prompt) -> str:
@@ -102,7 +103,7 @@ def _closing(text: str, start: int) -> int:
 
 def _by_words(prompt: Prompt) -> Json:
     phrases = PHRASES[prompt.language]
-    keys = _named_keys(prompt.question) or _named_keys(prompt.system)
+    keys = _named_keys(prompt.wish) or _named_keys(prompt.manner)
     if keys:
         hints = Hints(prompt.question)
         schema: Json = {

@@ -5,6 +5,7 @@ French and German against English.
 """
 
 import re
+from collections import Counter
 
 _SCRIPTS: tuple[tuple[str, re.Pattern[str], int], ...] = (
     ("ja", re.compile("[\u3041-\u30ff]"), 5),
@@ -16,7 +17,8 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str], int], ...] = (
 """Letters of a script, and how many Latin letters one of them weighs."""
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 _WORD = re.compile("[a-z\u00df-\u024f']+")
-_SAMPLE_CHARS = 4000
+_HALF = 500
+"""Characters looked at, at the start of a text and again at its end."""
 
 _SMALL_WORDS: dict[str, frozenset[str]] = {
     "en": frozenset(
@@ -46,7 +48,7 @@ _TELLING: dict[str, re.Pattern[str]] = {
 
 def detect(text: str) -> str | None:
     """The language of a text as a key of ``phrases.PHRASES``; ``None`` when it holds no letters."""
-    sample = text[:_SAMPLE_CHARS]
+    sample = text if len(text) <= 2 * _HALF else f"{text[:_HALF]} {text[-_HALF:]}"
     latin = len(_LATIN.findall(sample))
     if sample.isascii():
         return _latin_language(sample) if latin else None
@@ -62,12 +64,13 @@ def detect(text: str) -> str | None:
 
 def _latin_language(text: str) -> str:
     lowered = text.lower()
-    words = _WORD.findall(lowered)
-    scores = {name: 0 for name in _SMALL_WORDS}
-    for word in words:
-        for name, small in _SMALL_WORDS.items():
-            scores[name] += word in small
-    for name, letters in _TELLING.items():
-        scores[name] += 2 * len(letters.findall(lowered))
+    counts = Counter(_WORD.findall(lowered))
+    scores = {
+        name: sum(counts[word] for word in small & counts.keys())
+        for name, small in _SMALL_WORDS.items()
+    }
+    if not lowered.isascii():
+        for name, letters in _TELLING.items():
+            scores[name] += 2 * len(letters.findall(lowered))
     best = max(scores, key=lambda name: scores[name])
     return best if scores[best] > scores["en"] else "en"

@@ -7,6 +7,7 @@ sends no headers.
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from dragoman.simulator.problem import ApiError
@@ -111,10 +112,16 @@ class Meter:
 
 def _three(name: str, limit: int, left: float, wall: float) -> list[tuple[str, str]]:
     full_in_s = (limit - left) * 60 / limit
-    reset = datetime.fromtimestamp(math.ceil(wall + full_in_s), UTC)
+    reset = _moment(math.ceil(wall + full_in_s))
     prefix = f"anthropic-ratelimit-{name}"
     return [
         (f"{prefix}-limit", str(limit)),
         (f"{prefix}-remaining", str(max(0, math.floor(left)))),
-        (f"{prefix}-reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        (f"{prefix}-reset", reset),
     ]
+
+
+@lru_cache(maxsize=64)
+def _moment(second: int) -> str:
+    """RFC 3339; many requests of one second ask for the same few moments."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,6 +16,8 @@ from dragoman.simulator.shape import Json, as_list, blocks_of, child, objects, t
 
 _NOTES = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 """Notes that clients put into user messages and that are nobody's question."""
+_HALF = 1500
+"""Characters read for wishes about the answer's form, at each end of a text."""
 _REDACT = (
     "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_"
     "46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
@@ -87,6 +89,16 @@ class Prompt:
     def asked_now(self) -> str:
         """The text of the last user turn only; empty when it brings nothing but tool results."""
         return _text(self.last)
+
+    @cached_property
+    def wish(self) -> str:
+        """Start and end of the question: where people say how they want their answer."""
+        return _ends(self.question)
+
+    @cached_property
+    def manner(self) -> str:
+        """Start and end of the system text: where the form of the answer is laid down."""
+        return _ends(self.system)
 
     @cached_property
     def prefill(self) -> str:
@@ -165,6 +177,10 @@ class Prompt:
         return options[self.digest[slot] % len(options)]
 
 
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _HALF else f"{text[:_HALF]}\n{text[-_HALF:]}"
+
+
 def _text(blocks: list[Json]) -> str:
     parts = [text_of(block, "text") for block in blocks if block.get("type") == "text"]
     text = "\n".join(parts)
@@ -175,7 +191,7 @@ def _text(blocks: list[Json]) -> str:
 
 def quoted(text: str, most: int = 60) -> str:
     """The start of a text on one line, for quoting it."""
-    line = " ".join(text.replace(_REDACT, "").split())
+    line = " ".join(text[: most + 1000].replace(_REDACT, "").split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 

@@ -83,7 +83,7 @@ class Simulator:
         self._clock = clock
         self._settings = settings or Settings()
         self._catalogue = catalogue or Catalogue()
-        self._accounts = Accounts(self._settings.limits)
+        self._accounts = Accounts(self._settings.limits, self._settings.seed)
         self._signer = Signer(self._settings.seed)
         self._checker = Checker(self._catalogue, self._signer, self._settings.serve_retired)
         self._salt = f"{self._settings.seed}:{clock.wall()}".encode()
@@ -92,7 +92,7 @@ class Simulator:
     def handle(self, incoming: Incoming) -> Answer:
         """Answer one request. Never raises for anything a client can send."""
         request_id = self._made_up("req_011C", 20)
-        account = self._account(incoming.account)
+        account = self._accounts.get(incoming.account, self._clock.mono())
         headers: Headers = [
             ("request-id", request_id),
             ("anthropic-organization-id", account.organization),
@@ -191,17 +191,6 @@ class Simulator:
             return answer._replace(ending=fault.ending, silent=True)
         cut = _shortened(answer.events, fault)
         return answer._replace(events=cut, ending=fault.ending)
-
-    def _account(self, name: str) -> AccountState:
-        seed = self._settings.seed.encode()
-        known = hashlib.blake2b(
-            seed + b"\0" + name.encode(), digest_size=16, person=b"dragoman-org"
-        )
-        digest = known.hexdigest()
-        organization = "-".join(
-            (digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:])
-        )
-        return self._accounts.get(name, organization, self._clock.mono())
 
     def _made_up(self, prefix: str, length: int) -> str:
         """An id that looks like the API's and is used once."""

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from dragoman.codec import jsonio
-from dragoman.simulator.hints import Hints
+from dragoman.simulator.hints import Hints, mentions
 from dragoman.simulator.prompt import Prompt
 from dragoman.simulator.schema import Maker
 from dragoman.simulator.shape import Json, child, text_of
@@ -25,10 +25,10 @@ _PARAMETER_POINTS = 1
 _DESCRIPTION_POINTS = 1
 _WORD = re.compile(r"[a-z]{2,}|\d+|[\u00c0-\u024f\u0400-\u04ff\u0600-\u06ff\uac00-\ud7af]{2,}")
 _CHINESE = re.compile("[\u3041-\u30ff\u3400-\u9fff]{2,}")
-_SEARCHING = re.compile(
-    r"\b(search|look up|google|latest|news|recent|today|current(ly)?|right now|this (week|year))\b"
-    r"|搜索|搜一下|查一下|最新|新闻|今天|検索|最新|검색|최신|найди|новост|ابحث|busca|cherche|suche",
-    re.I,
+_SEARCHING = (
+    *"search google latest news recent today current currently busca cherche suche".split(),
+    *("look up", "right now", "this week", "this year"),
+    *"搜索 搜一下 查一下 最新 新闻 今天 検索 검색 최신 найди новости ابحث".split(),
 )
 
 
@@ -48,10 +48,10 @@ def calls_for(prompt: Prompt) -> list[Call]:
     if kind == "tool":
         wanted = [tool for tool in custom if tool["name"] == prompt.tool_choice["name"]]
         return _calls(prompt, wanted[0]) if wanted else []
-    best = max(custom, key=lambda tool: _points(prompt.question, tool))
+    best = max(custom, key=lambda tool: _points(prompt.wish, tool))
     if kind == "any":
         return _calls(prompt, best)
-    if prompt.results or not prompt.asked_now or _points(prompt.question, best) < _ENOUGH:
+    if prompt.results or not prompt.asked_now or _points(prompt.wish, best) < _ENOUGH:
         return []
     return _calls(prompt, best)
 
@@ -62,7 +62,7 @@ def searches(prompt: Prompt) -> str:
     if not declared or prompt.results or prompt.tool_choice.get("type") == "none":
         return ""
     forced = prompt.tool_choice.get("type") in ("any", "tool")
-    if not forced and not _SEARCHING.search(prompt.asked_now):
+    if not forced and not (prompt.asked_now and mentions(prompt.wish, _SEARCHING)):
         return ""
     return Hints(prompt.question).question[:200]
 
