@@ -9,7 +9,6 @@ and a first event that is not an error; for a whole reply, all of its bytes. Wha
 import asyncio
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple
 
 from dragoman.account import Account
 from dragoman.carriers import anthropic
@@ -26,13 +25,16 @@ MAX_ERROR_BYTES = 256 * 1024
 _PATH = "/v1/messages"
 
 
-class Upstream(NamedTuple):
+class Upstream:
     """A request as it goes up, the same for every account of one carrier."""
 
-    body: bytes
-    simulate: str
-    """The client's ``x-simulate`` header, for simulator accounts only."""
-    timeouts: Timeouts
+    __slots__ = ("body", "simulate", "timeouts")
+
+    def __init__(self, body: bytes, simulate: str, timeouts: Timeouts) -> None:
+        self.body = body
+        self.simulate = simulate
+        """The client's ``x-simulate`` header, for simulator accounts only."""
+        self.timeouts = timeouts
 
 
 class Answer:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from msgspec import UNSET
 
 from dragoman import affinity, routing
+from dragoman.attempts import Upstream
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
 from dragoman.errors import Failure
@@ -87,6 +88,17 @@ class Exchange:
         self.record.first_byte = self.gw.clock.mono()
         self.record.status = 200
         self.call.begin(200, [*_EVENT_STREAM, *self.headers()])
+
+    def forget_request(self, parsed: Parsed, up: Upstream) -> None:
+        """Let go of what was asked, now that it cannot be sent again.
+
+        A prompt may be megabytes and its answer may stream for minutes.
+        """
+        self.call.content = b""
+        up.body = b""
+        request = parsed.request
+        request.messages = []
+        request.system = request.tools = UNSET
 
     def respond(self, status: int, body: bytes) -> None:
         """Send a whole JSON answer."""

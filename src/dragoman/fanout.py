@@ -59,6 +59,7 @@ async def _stream(
 
         answers = await _together([begin() for _ in range(parsed.n)])
         exchange.begin()
+        exchange.forget_request(parsed, up)
         writers = [exchange.dialect.writer(parsed, created, index) for index in range(parsed.n)]
         await _together(
             [

@@ -80,6 +80,7 @@ async def stream(
     writer = exchange.dialect.writer(parsed, int(gw.clock.wall()), 0)
     async with await attempts.stream(gw.pool, plan, up, record) as answer:
         exchange.begin()
+        exchange.forget_request(parsed, up)
         async for events in answer:
             fold(record.usage, events)
             data = writer.feed(events)
