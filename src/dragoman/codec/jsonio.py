@@ -124,15 +124,36 @@ def _replace_lone(found: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if len(escape) == 6 else escape
 
 
+_STEP = 65_536
+
+
 def is_utf8(data: bytes) -> bool:
-    """Whether bytes are valid UTF-8. msgspec does not look inside what it keeps as ``Raw``."""
+    """Whether bytes are valid UTF-8. msgspec does not look inside what it keeps as ``Raw``.
+
+    Decoded in steps: a large text as one string would cost more in fresh memory than in decoding.
+    """
     if data.isascii():
         return True
+    view = memoryview(data)
+    at = 0
     try:
-        str(data, "utf-8")
+        while at < len(data):
+            end = _boundary(data, at + _STEP)
+            str(view[at:end], "utf-8")
+            at = end
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _boundary(data: bytes, near: int) -> int:
+    """The last beginning of a character at or before ``near``; four bytes on, there is none."""
+    if near >= len(data):
+        return len(data)
+    for at in range(near, near - 4, -1):
+        if data[at] & 0xC0 != 0x80:
+            return at
+    return near
 
 
 def join(literals: "list[bytes]") -> bytes:

@@ -26,8 +26,9 @@ class Names:
             if _FITS.fullmatch(name):
                 self._upstream[name] = name
                 self._taken.add(name)
-        for name in declared:
-            self.upstream(name)
+        if len(self._upstream) < len(declared):
+            for name in declared:
+                self.upstream(name)
 
     def __len__(self) -> int:
         """How many names there are, declared or only called."""

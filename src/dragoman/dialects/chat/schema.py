@@ -17,6 +17,7 @@ DEEPEST = jsonio.MAX_DEPTH - 4
 """Levels a schema may have: it stands four levels deep in the body."""
 
 _ROOT_COMBINATORS = ("allOf", "anyOf", "oneOf")
+_ODD = frozenset({*_ROOT_COMBINATORS, "$schema"})
 _fields = jsonio.Decoder(dict[str, Raw])
 
 Schema = dict[str, Any]
@@ -27,11 +28,10 @@ def for_tool(parameters: Raw) -> Raw:
     fields = _fields.decode(parameters)
     if not fields:
         return NO_ARGUMENTS
-    sound = fields.get("type") == _OBJECT and "$schema" not in fields
-    if sound and not any(name in fields for name in _ROOT_COMBINATORS):
+    if fields.get("type") == _OBJECT and fields.keys().isdisjoint(_ODD):
         return parameters
     fields.pop("$schema", None)
-    if any(name in fields for name in _ROOT_COMBINATORS):
+    if not fields.keys().isdisjoint(_ROOT_COMBINATORS):
         return Raw(jsonio.encode(_merged(jsonio.decode(parameters))))
     fields.pop("type", None)
     return Raw(jsonio.encode({"type": _OBJECT, "properties": Raw(b"{}"), **fields}))

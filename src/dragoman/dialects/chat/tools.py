@@ -42,6 +42,7 @@ class Toolbox:
         self.legacy = request.functions is not None and not request.tools
         self.tools: list[Tool] = []
         self.customs: set[str] = set()
+        self._taken: set[str] = set()
         self.allowance = subset.Allowance()
         self._request = request
         self._model = model
@@ -97,7 +98,7 @@ class Toolbox:
 
     def _add(self, name: str, description: Raw, path: str) -> Tool:
         upstream = self.names.upstream(name)
-        if not name or any(tool.name == upstream for tool in self.tools):
+        if not name or upstream in self._taken:
             problem = "is empty" if not name else f"'{name}' is used twice"
             raise Failure(
                 "invalid_value", f"Invalid '{path}.name': {problem}.", param=f"{path}.name"
@@ -106,6 +107,7 @@ class Toolbox:
         if given(description):
             made.description = checked(description, f"{path}.description")
         self.tools.append(made)
+        self._taken.add(upstream)
         return made
 
     def _strict(self, made: Tool, path: str) -> None:
@@ -197,7 +199,7 @@ class Toolbox:
         if named is None:
             raise missing(path)
         upstream = self.names.upstream(named.name)
-        if not any(tool.name == upstream for tool in self.tools):
+        if upstream not in self._taken:
             raise Failure(
                 "invalid_value",
                 f"Invalid '{path}.name': there is no tool '{named.name}'.",

@@ -1,0 +1,43 @@
+"""Usage: figures replace, never add, and nonsense cannot make a figure that is none."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.hub.usage import MOST, CacheCreation, OutputDetails, Usage, WireUsage
+
+figures = st.none() | st.integers(-(2**70), 2**70)
+
+
+def test_figures_are_cumulative():
+    usage = Usage()
+    usage.fold(WireUsage(input_tokens=10, output_tokens=1, cache_read_input_tokens=100))
+    usage.fold(WireUsage(output_tokens=7, output_tokens_details=OutputDetails(4)))
+    usage.fold(WireUsage(cache_creation_input_tokens=50, cache_creation=CacheCreation(20, 30)))
+    usage.fold(WireUsage(service_tier="standard"))
+    assert (usage.input, usage.output, usage.thinking) == (10, 7, 4)
+    assert (usage.cache_read, usage.cache_write, usage.cache_write_1h) == (100, 50, 30)
+    assert (usage.prompt, usage.total, usage.service_tier) == (160, 167, "standard")
+
+
+def test_nothing_said_is_not_nothing_used():
+    usage = Usage()
+    assert not usage.seen
+    usage.fold(WireUsage())
+    assert usage.seen
+    assert usage.total == 0
+
+
+def test_choices_add_up():
+    usage = Usage(service_tier="standard")
+    usage.add(Usage(input=1, cache_read=2, cache_write=3, cache_write_1h=4, output=5, thinking=6))
+    usage.add(Usage(input=10, output=50, service_tier="priority", seen=True))
+    assert (usage.input, usage.output, usage.total, usage.seen) == (11, 55, 71, True)
+    assert usage.service_tier == "standard"
+
+
+@given(figures, figures, figures, figures)
+def test_any_figure_is_a_count(a: int | None, b: int | None, c: int | None, d: int | None):
+    usage = Usage()
+    usage.fold(WireUsage(a, b, c, d))
+    for figure in (usage.input, usage.cache_write, usage.cache_read, usage.output):
+        assert 0 <= figure <= MOST
