@@ -134,10 +134,10 @@ def test_results_are_quoted(bench: Bench) -> None:
     ]
     message = bench.ask("", messages=messages, tools=ALL)
     assert message["stop_reason"] == "end_turn"
-    assert "The tool get_current_weather answered: 22 degrees, sunny" in text_of(message)
+    assert "The tool get_current_weather answered: “22 degrees, sunny”." in text_of(message)
     messages[-1]["content"][0].update(content="no such city", is_error=True)
     said = text_of(bench.ask("", messages=messages, tools=ALL))
-    assert "The tool get_current_weather reported an error: no such city" in said
+    assert "The tool get_current_weather reported an error: “no such city”." in said
 
 
 def test_results_without_content_and_in_chinese(bench: Bench) -> None:
@@ -146,7 +146,7 @@ def test_results_without_content_and_in_chinese(bench: Bench) -> None:
         assistant({**USE, "name": "get_current_weather"}),
         user({"type": "tool_result", "tool_use_id": "t1"}),
     ]
-    assert "工具 get_current_weather 返回：∅" in text_of(
+    assert "工具 get_current_weather 返回：“∅”。" in text_of(
         bench.ask("", messages=messages, tools=ALL)
     )
 

@@ -28,7 +28,8 @@ _COUNTED = re.compile(
 )
 _LONG = (
     *"long longer detailed detail essay thorough elaborate comprehensive story article".split(),
-    *"详细 詳細 长文 长篇 作文 文章 故事 詳しく 長い 자세히 길게 подробно эссе بالتفصيل مقال".split(),
+    *"详细 詳細 长文 长篇 作文 文章 故事 詳しく 長い 자세히 길게".split(),
+    *"подробно эссе بالتفصيل مقال".split(),
     *"detallada detallado ensayo détaillé détaillée dissertation ausführlich aufsatz".split(),
 )
 _SHORT = (
