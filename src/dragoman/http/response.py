@@ -73,13 +73,24 @@ class Response:
 
         Raises what :meth:`read` does, and ``Failure("upstream_nonsense")`` beyond ``limit_bytes``.
         """
+        connection = self._connection
+        if connection is not None and connection.state == DONE:
+            # Nothing to wait for: the ordinary case of a short answer.
+            data = connection.take()
+            self._finish(connection)
+            if len(data) > limit_bytes:
+                raise _too_large(limit_bytes)
+            return data
+        return await self._gather(limit_bytes)
+
+    async def _gather(self, limit_bytes: int) -> bytes:
         pieces: list[bytes] = []
         size = 0
         while data := await self.read():
             size += len(data)
             if size > limit_bytes:
                 self.close()
-                raise _nonsense(f"a body above {limit_bytes} bytes")
+                raise _too_large(limit_bytes)
             pieces.append(data)
         return b"".join(pieces)
 
@@ -124,6 +135,9 @@ class CompressedResponse(Response):
         detail = "the compressed body ends early"
         raise Failure("upstream_truncated", "The upstream's answer ended early.", detail=detail)
 
+    async def body(self, limit_bytes: int) -> bytes:
+        return await self._gather(limit_bytes)
+
 
 def response(connection: UpstreamConnection) -> Response:
     """The response whose head is complete on ``connection``.
@@ -131,16 +145,19 @@ def response(connection: UpstreamConnection) -> Response:
     Raises ``Failure("upstream_nonsense")`` for an unknown content coding, and closes the
     connection.
     """
-    field = connection.names.get("content-encoding")
-    if field is None:
+    if "content-encoding" not in connection.names:
         return Response(connection)
-    coding = field.decode("latin-1").strip(" \t").lower()
+    coding = decoded(connection.fields)["content-encoding"].lower()
     if coding in CODINGS:
         return CompressedResponse(connection, coding)
     if coding in ("", "identity"):
         return Response(connection)
     connection.abort()
     raise _nonsense(f"content coding {coding!r}")
+
+
+def _too_large(limit_bytes: int) -> Failure:
+    return _nonsense(f"a body above {limit_bytes} bytes")
 
 
 def _nonsense(detail: str) -> Failure:
