@@ -63,6 +63,7 @@ CASES = {
         jpeg(8, 6, b"\xff\xe1\x00\x08Exif\0\0\xff\xff\xfe\0\x04hi"),
         ImageInfo("image/jpeg", 8, 6),
     ),
+    "jpeg-fill": (jpeg(8, 6, b"\xff\xff\x01\xff\xd0"), ImageInfo("image/jpeg", 8, 6)),
     "jpeg-cut": (jpeg(800, 600)[:20], ImageInfo("image/jpeg", 0, 0)),
     "gif": (gif(3, 2), ImageInfo("image/gif", 3, 2)),
     "gif-cut": (b"GIF87a\x01", ImageInfo("image/gif", 0, 0)),

@@ -83,6 +83,10 @@ def test_half_pairs_become_replacement_characters(text: str, escaped: bool):
     assert jsonio.text_of(literal) == joined
 
 
+def test_half_a_pair():
+    assert jsonio.text_of(rb'"a\ud83d\u0041\ude00\\ud83d\ud83d\ude00"') == "a\ufffdA\ufffd\\ud83d😀"
+
+
 def test_a_text_that_is_no_string_is_a_mismatch():
     with pytest.raises(jsonio.Mismatch):
         jsonio.text_of(b"5")
@@ -104,6 +108,7 @@ def test_utf8_is_seen_across_any_boundary(text: str, before: int):
     data = b"x" * before + text.encode() + "é世😀".encode()
     assert jsonio.is_utf8(data)
     assert not jsonio.is_utf8(data[:-1])
+    assert not jsonio.is_utf8(data + b"\x80" * 70_000)
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,12 @@ def test_user_and_cache_key_are_told():
     assert (parsed.user, parsed.cache_key, parsed.metadata_user_id) == ("u", "k", "m")
     assert (parsed.n, parsed.stream, parsed.include_usage) == (2, True, False)
     assert parsed.warnings == [("metadata", "nothing is stored")]
+
+
+def test_a_successor_is_said():
+    body = b'{"model":"claude-3-5-haiku-20241022","messages":[{"role":"user","content":"x"}]}'
+    successors = Catalogue(retired_policy="successor")
+    parsed = chat.parse(body, successors, strict=False)
+    assert parsed.request.model != "claude-3-5-haiku-20241022"
+    assert [name for name, _ in parsed.warnings] == ["model"]
+    assert parsed.client_model == "claude-3-5-haiku-20241022"

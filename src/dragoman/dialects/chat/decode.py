@@ -75,9 +75,8 @@ def _allowed(tree: Tree, path: str) -> str:
     """The words allowed at a path, as a sentence's end."""
     for step in _STEPS.findall(path):
         tree = tree.get(step) if isinstance(tree, dict) else None
-    if not isinstance(tree, tuple):
-        return ""
-    return f" Supported values are: {', '.join(repr(word) for word in tree)}."
+    words = tree if isinstance(tree, tuple) else ()
+    return f" Supported values are: {', '.join(map(repr, words))}."
 
 
 _STEPS = re.compile(r"[^.\[\]]+(?![^\[]*\])")

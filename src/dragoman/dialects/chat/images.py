@@ -83,7 +83,7 @@ def _from_base64(quoted: bytes, path: str) -> Image | Document:
     if info is None:
         raise Failure("invalid_image", _NO_IMAGE, param=path)
     if info.media_type not in ACCEPTED:
-        kind = info.media_type.removeprefix("image/").upper()
+        kind = info.media_type.removeprefix("image/").removesuffix("+xml").upper()
         raise Failure("invalid_image", _OTHER_FORMATS.format(found=kind), param=path)
     return Image(Base64Source(info.media_type, Raw(quoted)))
 

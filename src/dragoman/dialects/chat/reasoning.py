@@ -58,17 +58,15 @@ def _is_text(raw: Raw) -> bool:
 
 
 def interleave(thoughts: list[Signed], others: list[Text | ToolUse]) -> list[Block]:
-    """All blocks of an assistant message: thinking first, or where its index says."""
+    """All blocks of an assistant message: thinking first, or where its index says, never last."""
     if not thoughts:
         return list(others)
     result: list[Block] = []
-    rest = iter(others)
+    taken = 0
     for index, block in thoughts:
-        while index is not None and len(result) < index:
-            following = next(rest, None)
-            if following is None:
-                break
-            result.append(following)
+        while index is not None and len(result) < index and taken < len(others) - 1:
+            result.append(others[taken])
+            taken += 1
         result.append(block)
-    result.extend(rest)
+    result.extend(others[taken:])
     return result

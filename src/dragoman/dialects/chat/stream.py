@@ -156,18 +156,18 @@ class StreamWriter:
             self._said = True
             if event.block == _EMPTY_TEXT:
                 return
-            text = bytes(_read_start(event).text)
+            text = bytes(_started_blocks.decode(event.block).text)
             if text[:1] == b'"':
                 self._text(TextDelta(event.index, text), parts)
         elif event.kind == "tool_use":
-            self._calls.start(event, _read_start(event).input, frame, parts)
+            self._calls.start(event, _started_blocks.decode(event.block).input, frame, parts)
         elif event.kind == "thinking":
             self._thoughts[event.index] = _Thought()
-            thinking = bytes(_read_start(event).thinking)
+            thinking = bytes(_started_blocks.decode(event.block).thinking)
             if thinking[:1] == b'"':
                 self._thinking(ThinkingDelta(event.index, thinking), parts)
         elif event.kind == "redacted_thinking":
-            data = _read_start(event).data
+            data = _started_blocks.decode(event.block).data
             if bytes(data)[:1] == b'"':
                 self._thought_out(RedactedThinking(data), parts)
 
@@ -202,10 +202,3 @@ class StreamWriter:
             made.thinking_blocks = blocks
             made.reasoning_details = self._signed.details[known:]
             self._begin(parts).delta(jsonio.encode(made), parts)
-
-
-def _read_start(event: BlockStart) -> _StartedBlock:
-    try:
-        return _started_blocks.decode(event.block)
-    except jsonio.Mismatch:
-        return _StartedBlock()

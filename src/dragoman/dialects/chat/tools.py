@@ -99,7 +99,7 @@ class Toolbox:
     def _add(self, name: str, description: Raw, path: str) -> Tool:
         upstream = self.names.upstream(name)
         if not name or upstream in self._taken:
-            problem = "is empty" if not name else f"'{name}' is used twice"
+            problem = "it is empty" if not name else f"'{name}' is used twice"
             raise Failure(
                 "invalid_value", f"Invalid '{path}.name': {problem}.", param=f"{path}.name"
             )
@@ -166,7 +166,7 @@ class Toolbox:
         if bytes(raw)[:1] == b'"':
             word = jsonio.text_of(raw)
             if word not in ("auto", "none", "required"):
-                raise _wrong_choice(word, "tool_choice")
+                raise _wrong_choice(word, "tool_choice", "'none', 'auto', 'required'")
             return Chosen(word)
         if bytes(raw)[:1] != b"{":
             raise wrong_type(raw, "tool_choice", "a string or an object")
@@ -211,7 +211,7 @@ class Toolbox:
         if bytes(raw)[:1] == b'"':
             word = jsonio.text_of(raw)
             if word not in ("auto", "none"):
-                raise _wrong_choice(word, "function_call")
+                raise _wrong_choice(word, "function_call", "'none', 'auto'")
             return Chosen(word)
         named: shapes.Named = _names.read(raw, "function_call", self._notes)
         return Chosen("named", self._known(named, "function_call"))
@@ -246,9 +246,9 @@ def _wrong_tool(tool: shapes.Tool, path: str) -> Failure:
     )
 
 
-def _wrong_choice(word: str, path: str) -> Failure:
+def _wrong_choice(word: str, path: str, allowed: str) -> Failure:
     return Failure(
         "invalid_value",
-        f"Invalid value: '{word}'. Supported values are: 'none', 'auto', 'required'.",
+        f"Invalid value: '{word}'. Supported values are: {allowed}.",
         param=path,
     )
