@@ -184,15 +184,17 @@ async def test_a_name_is_asked_for_once_in_a_while(monkeypatch: pytest.MonkeyPat
 
     async def counting(host: str, port: int) -> list[Address]:
         asked.append(host)
+        await asyncio.sleep(0.02)
         return [v4(unused_port(), "127.0.0.2"), v4(port)]
 
     monkeypatch.setattr(client_module, "resolve", counting)
     script: Script = [RECEIVE, answer(b"one", "connection: close")]
     async with ScriptedUpstream(script) as upstream:
         async with client_to(f"http://localhost:{upstream.port}") as client:
-            for _ in range(3):
-                assert await fetch(client) == b"one"
+            assert await asyncio.gather(*[fetch(client) for _ in range(5)]) == [b"one"] * 5
+            assert await fetch(client) == b"one"
             assert asked == ["localhost"]
+            assert len(upstream.connections) == 6
             # The address that answered is now the first to be tried.
             assert client._addresses[0].sockaddr[0] == "127.0.0.1"
 

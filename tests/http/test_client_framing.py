@@ -295,6 +295,22 @@ async def test_an_early_answer_to_a_large_request() -> None:
         assert (response.status, await response.body(100)) == (413, b"too large")
 
 
+async def test_a_connection_still_busy_with_its_request_is_not_used_again() -> None:
+    async def answer_early(connection: Connection) -> None:
+        await connection.reader.readuntil(b"\r\n\r\n")
+        await connection.send(answer(b"enough"))
+        await asyncio.sleep(0.1)
+        while await connection.read():
+            pass
+
+    scripts = [[answer_early], [RECEIVE, answer(b"two")]]
+    async with ScriptedUpstream(*scripts) as upstream, client_to(upstream) as client:
+        assert await fetch(client, b"x" * 20_000_000) == b"enough"
+        assert await fetch(client) == b"two"
+        assert len(upstream.connections) == 2
+        await upstream.connections[0].over
+
+
 def sliced(wire: bytes, cut: str) -> Script:
     """Receive a request and answer it in one way of cutting."""
     if cut == "whole":

@@ -261,6 +261,15 @@ async def test_close_ends_idle_connections_and_lets_running_ones_finish() -> Non
             await connection.over
 
 
+async def test_no_timer_is_left_without_connections() -> None:
+    async with ScriptedUpstream(AGAIN) as upstream, client_to(upstream) as client:
+        assert client._timer is None
+        await fetch(client)
+        assert client._timer is not None
+        await client.close()
+        assert client._timer is None
+
+
 async def test_many_requests_leave_nothing_behind() -> None:
     async def forever(connection: Connection) -> None:
         while True:

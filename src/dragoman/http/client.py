@@ -93,6 +93,7 @@ class Client:
         "_idle",
         "_origin",
         "_proxy",
+        "_resolving",
         "_swept",
         "_target",
         "_timer",
@@ -117,6 +118,7 @@ class Client:
         self._heads: dict[tuple[str, str], bytes] = {}
         self._addresses: list[Address] = []
         self._addresses_until = 0.0
+        self._resolving = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._closed = False
@@ -230,11 +232,10 @@ class Client:
     async def _open(self) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         origin = self._origin
-        addresses = await self._resolve()
-        sock = await dial(addresses)
+        sock = await dial(await self._resolve())
         handed_over = False
         try:
-            _prefer(addresses, sock.getpeername())
+            self._prefer(sock.getpeername()[0])
             if self._context is None:
                 connection = UpstreamConnection(self, loop)
             else:
@@ -251,12 +252,19 @@ class Client:
         return connection
 
     async def _resolve(self) -> list[Address]:
-        now = self._clock.mono()
-        if now >= self._addresses_until:
-            nearest = self._proxy or self._origin
-            self._addresses = await resolve(nearest.host, nearest.port)
-            self._addresses_until = now + NAMES_KEPT_S
-        return self._addresses
+        # A thousand requests at once shall ask for the name once.
+        async with self._resolving:
+            now = self._clock.mono()
+            if now >= self._addresses_until:
+                nearest = self._proxy or self._origin
+                self._addresses = await resolve(nearest.host, nearest.port)
+                self._addresses_until = now + NAMES_KEPT_S
+            return self._addresses
+
+    def _prefer(self, winner: str) -> None:
+        """Have the next connection begin with the address that answered first this time."""
+        # A new list, for other connections may be trying the addresses of this one.
+        self._addresses = sorted(self._addresses, key=lambda one: one.sockaddr[0] != winner)
 
     def _sweep(self) -> None:
         now = self._clock.mono()
@@ -276,12 +284,6 @@ class Client:
         if self._connections:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(SWEEP_S, self._sweep)
-
-
-def _prefer(addresses: list[Address], winner: tuple[str, int]) -> None:
-    """Have the next connection begin with the address that answered first this time."""
-    if addresses[0].sockaddr[0] != winner[0]:
-        addresses.sort(key=lambda address: address.sockaddr[0] != winner[0])
 
 
 def _give_up(connection: UpstreamConnection) -> None:
