@@ -13,6 +13,7 @@ from dragoman.clock import SYSTEM
 from dragoman.simulator.app import SimulatorApp
 from dragoman.simulator.service import Settings, Simulator
 from dragoman.supervisor import Supervisor
+from tests.leak_watch import leak_watch
 
 from .conftest import HAIKU
 from .pictures import png
@@ -32,8 +33,15 @@ WEATHER: Any = [
 ]
 
 
+@pytest.fixture(autouse=True)
+async def no_leaks() -> AsyncIterator[None]:
+    async with leak_watch():
+        yield
+
+
 @pytest.fixture
-async def address() -> AsyncIterator[tuple[str, int]]:
+async def address(no_leaks: None) -> AsyncIterator[tuple[str, int]]:
+    del no_leaks
     crashes: list[str] = []
     supervisor = Supervisor(crashes.append)
     app = SimulatorApp(Simulator(SYSTEM, Settings(pace=0)), SYSTEM)

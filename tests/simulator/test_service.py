@@ -202,6 +202,7 @@ def test_retired_models_on_request() -> None:
         ("slow=250, pace=12.5", Faults(delay_ms=250, pace=12.5)),
         ("500, once", Faults(status=500, once="")),
         ("500, once=b-2", Faults(status=500, once="b-2")),
+        ("bind", Faults(bind=True)),
         ("529@me", Faults(status=529)),
         ("529@somebody", NONE),
         ("529@somebody, slow=5", Faults(delay_ms=5)),
@@ -214,8 +215,8 @@ def test_directives(header: str, expected: Faults) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["nonsense", "529=3", "slow", "slow=x", "slow=-1", "truncate", "error", "html=1", "a b", "=1",
-     "529@", "pace=1e9", "529@other, nonsense@other", "x" * 1025],
+    ["nonsense", "529=3", "slow", "slow=x", "slow=-1", "truncate", "error", "html=1", "bind=1",
+     "a b", "=1", "529@", "pace=1e9", "529@other, nonsense@other", "x" * 1025],
 )  # fmt: skip
 def test_directives_that_are_refused(header: str) -> None:
     with pytest.raises(ApiError) as refused:

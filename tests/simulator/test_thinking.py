@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dragoman.codec import jsonio
+from dragoman.simulator.binding import BETA, Bond
 from dragoman.simulator.service import Settings
 from dragoman.simulator.thinking import Signer
 
@@ -158,11 +159,12 @@ def test_another_simulators_signature(bench: Bench) -> None:
 
 def test_every_bit_of_the_seals_counts() -> None:
     signer = Signer("s")
-    signature = signer.sign("opus", "Hm.", bytes(32))
-    assert signer.check("Hm.", signature) == (True, True)
-    assert signer.check("Hm", signature) == (True, False)
+    bond = Bond(b"12345678", b"abcdefgh")
+    signature = signer.sign("opus", "Hm.", bond)
+    assert signer.check("Hm.", signature) == (True, True, bond)
+    assert signer.check("Hm", signature) == (True, False, bond)
     raw = bytearray(base64.b64decode(signature))
-    for index in range(1 + 16 + 8 + 16 + 16):
+    for index in range(1 + 16 + 16 + 16 + 16):
         raw[index] ^= 1
         assert not signer.check("Hm.", base64.b64encode(raw).decode()).untouched
         raw[index] ^= 1
@@ -228,3 +230,110 @@ def test_streamed_thinking(bench: Bench) -> None:
         assert shown == whole["content"][0]["thinking"]
         assert "output_tokens_details" not in events[0][1]["message"]["usage"]
         assert events[-2][1]["usage"]["output_tokens_details"]["thinking_tokens"] > 0
+
+
+BOUND = (
+    "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a"
+    " different conversation. Remove the block, or set"
+    ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
+    f" That setting requires the `{BETA}` value in the `anthropic-beta` header."
+)
+CACHE = {"type": "ephemeral"}
+
+
+def long_talk(bench: Bench, **more: Any) -> dict[str, Any]:
+    """A second turn behind system text, a tool and a signed first answer."""
+    first = body(
+        OPUS5, [user(text("Why?"))], system="Be brief", tools=[TOOL], thinking=SHOWN, **more
+    )
+    answer = jsonio.decode(bench.post(first).body)
+    messages = [*first["messages"], {"role": "assistant", "content": answer["content"]}]
+    return {**first, "messages": [*messages, user(text("Go on"))]}
+
+
+def bound(bench: Bench, asked: dict[str, Any], beta: bool = False) -> tuple[int, Any]:
+    headers = {"x-simulate": "bind", **({"anthropic-beta": BETA} if beta else {})}
+    answer = bench.post(asked, headers=headers)
+    said = jsonio.decode(answer.body)
+    return answer.status, said["error"]["message"] if answer.status != 200 else said
+
+
+def test_what_is_no_edit(bench: Bench) -> None:
+    asked = long_talk(bench)
+    assert bound(bench, asked)[0] == 200
+    cached = {**asked, "system": [text("Be brief", cache_control=CACHE)]}
+    assert bound(bench, cached)[0] == 200
+    split = {**asked, "messages": [{"role": "user", "content": "Why?"}, *asked["messages"][1:]]}
+    assert bound(bench, split)[0] == 200
+    reordered = {**asked, "tools": [dict(reversed(TOOL.items()))]}
+    assert bound(bench, reordered)[0] == 200
+    assert bound(bench, {**asked, "output_config": {"effort": "low"}})[0] == 200
+    assert bound(bench, {**asked, "max_tokens": 77})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"system": "Be brief."},
+        {"system": ...},
+        {"tools": [{**TOOL, "description": "x"}]},
+        {"messages": "other question"},
+    ],
+)
+def test_edits_before_a_bound_block(bench: Bench, edit: dict[str, Any]) -> None:
+    asked = long_talk(bench)
+    if "messages" in edit:
+        edit = {"messages": [user(text("Why not?")), *asked["messages"][1:]]}
+    asked = {key: value for key, value in {**asked, **edit}.items() if value is not ...}
+    assert bench.post(asked).status == 200, "not enforced unless asked for"
+    assert bound(bench, asked) == (400, BOUND)
+
+
+def test_edits_are_reported_where_a_beta_asks(bench: Bench) -> None:
+    asked = long_talk(bench)
+    assert bound(bench, asked, beta=True)[1]["input_transformations"] == []
+    asked["system"] = "Be long"
+    assert "input_transformations" not in jsonio.decode(bench.post(asked).body)
+    allowed = bench.post(asked, headers={"anthropic-beta": BETA})
+    entry = {
+        "type": "thinking_mismatch_allowed",
+        "path": "messages.1.content.0",
+        "reason": "prefix_binding_mismatch",
+    }
+    assert jsonio.decode(allowed.body)["input_transformations"] == [entry]
+    asked["thinking"] = {**SHOWN, "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
+    status, said = bound(bench, asked, beta=True)
+    assert status == 200
+    assert said["input_transformations"] == [{**entry, "type": "thinking_dropped"}]
+    answer = bench.post({**asked, "stream": True}, headers={"anthropic-beta": BETA})
+    start = parsed(b"".join(answer.events or ()))[0][1]["message"]
+    assert start["input_transformations"] == said["input_transformations"]
+
+
+def test_a_tool_loop_keeps_its_bonds(bench: Bench) -> None:
+    messages: list[Any] = [user(text("Go on"))]
+    for turn in range(3):
+        asked = body(OPUS5, messages, tools=[TOOL], thinking=SHOWN)
+        status, answer = bound(bench, asked, beta=True)
+        assert status == 200 and answer["input_transformations"] == []
+        thought = answer["content"][0]
+        call = {"type": "tool_use", "id": f"t{turn}", "name": "f", "input": {}}
+        result = {"type": "tool_result", "tool_use_id": f"t{turn}", "content": "done"}
+        messages = [*messages, assistant(thought, call), user(result)]
+
+
+def test_some_blocks_belong_to_one_organisation(bench: Bench) -> None:
+    for model, reasons in ((SONNET55, ["organization_binding_mismatch"]), (OPUS5, [])):
+        first = jsonio.decode(bench.post(body(model), account="a").body)
+        asked = body(
+            model,
+            [
+                {"role": "user", "content": "Hi"},
+                {"role": "assistant", "content": first["content"]},
+                {"role": "user", "content": "Go on"},
+            ],
+        )
+        for account, expected in (("a", []), ("b", reasons)):
+            answer = bench.post(asked, account=account, headers={"anthropic-beta": BETA})
+            entries = jsonio.decode(answer.body)["input_transformations"]
+            assert [entry["reason"] for entry in entries] == expected

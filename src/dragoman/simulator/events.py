@@ -22,7 +22,16 @@ _PING_EVERY = 200
 class Message:
     """What the simulator answers: blocks in wire form, why it stopped, what it cost."""
 
-    __slots__ = ("blocks", "id", "model", "stop_details", "stop_reason", "stop_sequence", "usage")
+    __slots__ = (
+        "blocks",
+        "id",
+        "model",
+        "stop_details",
+        "stop_reason",
+        "stop_sequence",
+        "transformations",
+        "usage",
+    )
 
     def __init__(self, id: str, model: str) -> None:
         self.id = id
@@ -32,6 +41,8 @@ class Message:
         self.stop_sequence: str | None = None
         self.stop_details: Json | None = None
         self.usage: Json = {}
+        self.transformations: list[Json] | None = None
+        """``input_transformations``, where a beta asked for them."""
 
 
 def body(message: Message) -> bytes:
@@ -45,7 +56,7 @@ def _shell(message: Message, blocks: list[Json], whole: bool) -> Json:
         usage.pop("output_tokens_details", None)
         usage.pop("server_tool_use", None)
         usage["output_tokens"] = min(1, usage["output_tokens"])
-    return {
+    made: Json = {
         "model": message.model,
         "id": message.id,
         "type": "message",
@@ -56,6 +67,9 @@ def _shell(message: Message, blocks: list[Json], whole: bool) -> Json:
         "stop_details": message.stop_details if whole else None,
         "usage": usage,
     }
+    if message.transformations is not None:
+        made["input_transformations"] = message.transformations
+    return made
 
 
 def event(name: str, data: Json) -> bytes:

@@ -50,6 +50,8 @@ class Faults(NamedTuple):
     """Silence before the first byte."""
     pace: float | None = None
     """Events per second; ``None``: the default; 0: as fast as possible."""
+    bind: bool = False
+    """Thinking blocks must come back behind the very prefix they were made for."""
     once: str | None = None
     """A label: the rest holds only for the first request of the account that carries it."""
 
@@ -84,7 +86,7 @@ _ENDINGS: dict[str, Ending] = {
 }
 _WITHOUT_NUMBER = frozenset(("reset", "stall"))
 """Endings that may come before anything was sent."""
-KNOWN = (*STATUSES, *_ENDINGS, "slow", "pace", "retry-after", "html", "once")
+KNOWN = (*STATUSES, *_ENDINGS, "slow", "pace", "retry-after", "html", "bind", "once")
 """Names of all directives."""
 
 
@@ -117,6 +119,19 @@ def _apply(faults: Faults, name: str, value: str | None) -> Faults:
         if value is None and name in _WITHOUT_NUMBER:
             return faults._replace(ending=_ENDINGS[name], after=None)
         return faults._replace(ending=_ENDINGS[name], after=int(_number(name, value)))
+    if name in ("html", "bind"):
+        _none_expected(name, value)
+        return faults._replace(bind=True) if name == "bind" else _page(faults)
+    if name == "once":
+        return faults._replace(once=value or "")
+    return _measured(faults, name, value)
+
+
+def _page(faults: Faults) -> Faults:
+    return faults._replace(status=502, html=True)
+
+
+def _measured(faults: Faults, name: str, value: str | None) -> Faults:
     match name:
         case "slow":
             return faults._replace(delay_ms=int(_number(name, value)))
@@ -124,11 +139,6 @@ def _apply(faults: Faults, name: str, value: str | None) -> Faults:
             return faults._replace(pace=_number(name, value))
         case "retry-after":
             return faults._replace(retry_after_s=int(_number(name, value)))
-        case "html":
-            _none_expected(name, value)
-            return faults._replace(status=502, html=True)
-        case "once":
-            return faults._replace(once=value or "")
         case _:
             raise _unknown(name)
 
@@ -156,8 +166,8 @@ def error_of(faults: Faults) -> ApiError:
 
 
 def without_trouble(faults: Faults) -> Faults:
-    """The same pace and nothing else: what a ``once`` leaves after its first time."""
-    return Faults(pace=faults.pace)
+    """What a ``once`` leaves after its first time: the pace, and what is no trouble."""
+    return Faults(pace=faults.pace, bind=faults.bind)
 
 
 HTML = b"""<!DOCTYPE html>

@@ -10,8 +10,9 @@ from dragoman.simulator.events import Message
 from dragoman.simulator.jsonmode import json_text, schema_of, wants_json
 from dragoman.simulator.phrases import PHRASES
 from dragoman.simulator.prompt import Prompt
+from dragoman.simulator.rules.thinking import Guard
 from dragoman.simulator.shape import Json, text_of
-from dragoman.simulator.thinking import Signer, think, thinks
+from dragoman.simulator.thinking import think, thinks
 from dragoman.simulator.tokens import json_tokens, pieces
 from dragoman.simulator.validate import Checked
 
@@ -24,7 +25,7 @@ class Ask(NamedTuple):
     checked: Checked
     input_tokens: int
     cache: CacheUse
-    signer: Signer
+    guard: Guard
 
 
 class Spent:
@@ -52,7 +53,7 @@ def fill(message: Message, ask: Ask) -> None:
     room = ask.checked.context_tokens - ask.input_tokens
     spent = Spent(min(prompt.max_tokens, room))
     if spent.left > 1 and thinks(prompt):
-        block, tokens = think(prompt, ask.signer, spent.left // 2)
+        block, tokens = think(prompt, ask.guard.signer, ask.guard.organization, spent.left // 2)
         message.blocks.append(block)
         spent.take(tokens)
         spent.thought = tokens
@@ -60,6 +61,7 @@ def fill(message: Message, ask: Ask) -> None:
     if message.stop_reason == "max_tokens" and room < prompt.max_tokens:
         message.stop_reason = "model_context_window_exceeded"
     message.usage = _usage(ask, spent)
+    message.transformations = ask.checked.transformations
 
 
 def _say(message: Message, ask: Ask, spent: Spent) -> None:

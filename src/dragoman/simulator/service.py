@@ -22,6 +22,7 @@ from dragoman.simulator.limits import Limits
 from dragoman.simulator.listing import list_models, one_model
 from dragoman.simulator.prefix import measure
 from dragoman.simulator.problem import ApiError
+from dragoman.simulator.rules.thinking import Guard
 from dragoman.simulator.thinking import Signer
 from dragoman.simulator.validate import Checker, fits
 
@@ -85,7 +86,7 @@ class Simulator:
         self._catalogue = catalogue or Catalogue()
         self._accounts = Accounts(self._settings.limits, self._settings.seed)
         self._signer = Signer(self._settings.seed)
-        self._checker = Checker(self._catalogue, self._signer, self._settings.serve_retired)
+        self._checker = Checker(self._catalogue, self._settings.serve_retired)
         self._salt = f"{self._settings.seed}:{clock.wall()}".encode()
         self._count = 0
 
@@ -105,7 +106,8 @@ class Simulator:
             if fault.after is None and fault.ending is not Ending.WHOLE:
                 answer = Answer(0, [], silent=True)
             else:
-                answer = self._route(incoming, account, headers)
+                guard = Guard(self._signer, account.organization, fault.bind)
+                answer = self._route(incoming, account, headers, guard)
                 if fault.ending is Ending.ERROR and answer.events is None:
                     raise ApiError("Overloaded", status=529)
         except ApiError as error:
@@ -114,7 +116,9 @@ class Simulator:
             answer = _refused(error, headers, request_id, fault.html)
         return self._troubled(answer, fault)
 
-    def _route(self, incoming: Incoming, account: AccountState, headers: Headers) -> Answer:
+    def _route(
+        self, incoming: Incoming, account: AccountState, headers: Headers, guard: Guard
+    ) -> Answer:
         path, method = incoming.path, incoming.method
         if path in ("/api/hello", "/"):
             return Answer(200, [*headers, _JSON], b'{"message":"hello"}')
@@ -124,8 +128,8 @@ class Simulator:
             _authenticate(incoming.headers)
             _version(incoming.headers)
             if path == "/v1/messages":
-                return self._messages(incoming, account, headers)
-            return self._count_tokens(incoming, headers)
+                return self._messages(incoming, account, headers, guard)
+            return self._count_tokens(incoming, headers, guard)
         if path == "/v1/models" or path.startswith("/v1/models/"):
             if method not in ("GET", "HEAD"):
                 raise ApiError("Method Not Allowed", status=405)
@@ -138,8 +142,10 @@ class Simulator:
             return Answer(200, [*headers, _JSON], body)
         raise ApiError("Not Found", status=404)
 
-    def _messages(self, incoming: Incoming, account: AccountState, headers: Headers) -> Answer:
-        checked = self._checker.creation(_decoded(incoming.body), incoming.headers)
+    def _messages(
+        self, incoming: Incoming, account: AccountState, headers: Headers, guard: Guard
+    ) -> Answer:
+        checked = self._checker.creation(_decoded(incoming.body), incoming.headers, guard)
         prompt = checked.prompt
         now = self._clock.mono()
         prefix = measure(prompt, checked.gallery)
@@ -154,7 +160,7 @@ class Simulator:
             raise
         account.cache.use(prefix.segments, least, now)
         message = Message(self._made_up("msg_01", 22), prompt.model.id)
-        reply.fill(message, reply.Ask(checked, prefix.tokens, use, self._signer))
+        reply.fill(message, reply.Ask(checked, prefix.tokens, use, guard))
         account.meter.spend(message.usage["output_tokens"], now)
         headers += account.meter.headers(now, self._clock.wall())
         if prompt.stream:
@@ -163,8 +169,8 @@ class Simulator:
             return Answer(200, head, events=events.stream(message), pace=self._settings.pace)
         return Answer(200, [*headers, _JSON], events.body(message))
 
-    def _count_tokens(self, incoming: Incoming, headers: Headers) -> Answer:
-        checked = self._checker.counting(_decoded(incoming.body), incoming.headers)
+    def _count_tokens(self, incoming: Incoming, headers: Headers, guard: Guard) -> Answer:
+        checked = self._checker.counting(_decoded(incoming.body), incoming.headers, guard)
         tokens = measure(checked.prompt, checked.gallery).tokens
         return Answer(200, [*headers, _JSON], jsonio.encode({"input_tokens": tokens}))
 

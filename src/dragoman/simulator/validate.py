@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.catalogue.model import Model
+from dragoman.simulator.binding import BETA
 from dragoman.simulator.listing import find_model
 from dragoman.simulator.media import Gallery
 from dragoman.simulator.problem import ApiError
@@ -23,8 +24,8 @@ from dragoman.simulator.rules import (
     thinking,
     tools,
 )
+from dragoman.simulator.rules.thinking import Guard
 from dragoman.simulator.shape import Json, as_object
-from dragoman.simulator.thinking import Signer
 
 OLD_VERSION = "2023-06-01"
 
@@ -36,17 +37,18 @@ class Checked(NamedTuple):
     gallery: Gallery
     context_tokens: int
     """The model's context, betas considered."""
+    transformations: list[Json] | None
+    """What happened to thinking blocks that came back; ``None``: nobody asked for a report."""
 
 
 class Checker:
-    """Checks requests against one catalogue and one signing key."""
+    """Checks requests against one catalogue."""
 
-    def __init__(self, catalogue: Catalogue, signer: Signer, serve_retired: bool) -> None:
+    def __init__(self, catalogue: Catalogue, serve_retired: bool) -> None:
         self._catalogue = catalogue
-        self._signer = signer
         self._serve_retired = serve_retired
 
-    def creation(self, value: Any, headers: Mapping[str, str]) -> Checked:
+    def creation(self, value: Any, headers: Mapping[str, str], guard: Guard) -> Checked:
         """The body of ``POST /v1/messages``. Raises ApiError."""
         body = _object(value)
         betas = _betas(headers)
@@ -54,35 +56,45 @@ class Checker:
         request.check_creation(body, bool(betas), version == OLD_VERSION)
         model = self._model(body["model"])
         params.check_creation(body, model, betas)
-        return self._rest(body, model, version, betas)
+        return _rest(body, model, guard, _Terms(version, betas))
 
-    def counting(self, value: Any, headers: Mapping[str, str]) -> Checked:
+    def counting(self, value: Any, headers: Mapping[str, str], guard: Guard) -> Checked:
         """The body of ``POST /v1/messages/count_tokens``. Raises ApiError."""
         body = _object(value)
         betas = _betas(headers)
         request.check_counting(body, bool(betas))
         model = self._model(body["model"])
         params.check_shared(body, model)
-        return self._rest(body, model, headers["anthropic-version"], betas)
-
-    def _rest(self, body: Json, model: Model, version: str, betas: frozenset[str]) -> Checked:
-        tools.check(body)
-        structured.check(body, model)
-        conversation.check(body, model, version)
-        caching.check(body)
-        thinking.check(body, self._signer)
-        gallery = Gallery()
-        media.check(body, model, gallery)
-        context = model.context_tokens
-        if model.extended_context_tokens and model.extended_context_beta in betas:
-            context = model.extended_context_tokens
-        return Checked(Prompt(model, body), gallery, context)
+        return _rest(body, model, guard, _Terms(headers["anthropic-version"], betas))
 
     def _model(self, name: str) -> Model:
         model = find_model(self._catalogue, name)
         if model.retired is not None and not self._serve_retired:
             raise ApiError(f"model: {name}", status=404)
         return model
+
+
+class _Terms(NamedTuple):
+    """Under which terms a request came."""
+
+    version: str
+    betas: frozenset[str]
+
+
+def _rest(body: Json, model: Model, guard: Guard, terms: _Terms) -> Checked:
+    """The rules that both endpoints share, once the shape is known to be right."""
+    tools.check(body)
+    structured.check(body, model)
+    conversation.check(body, model, terms.version)
+    caching.check(body)
+    transformations = thinking.check(body, model, guard)
+    gallery = Gallery()
+    media.check(body, model, gallery)
+    context = model.context_tokens
+    if model.extended_context_tokens and model.extended_context_beta in terms.betas:
+        context = model.extended_context_tokens
+    report = transformations if BETA in terms.betas else None
+    return Checked(Prompt(model, body), gallery, context, report)
 
 
 def fits(checked: Checked, tokens: int) -> None:
