@@ -179,7 +179,10 @@ def test_the_guide_names_what_a_log_line_holds(page: str) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in MARKDOWN:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page}: {target}"
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in MARKDOWN
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
