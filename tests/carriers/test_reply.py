@@ -92,6 +92,7 @@ NONSENSE = {
     "html": b"<html><body>Bad gateway</body></html>",
     "empty": b"",
     "array": b"[]",
+    "no content": b'{"type":"message","id":"msg_01"}',
     "another object": b'{"object":"chat.completion","type":"completion"}',
     "text not a string": message({"type": "text", "text": 1}),
     "no text": message({"type": "text"}),

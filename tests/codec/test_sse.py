@@ -61,6 +61,8 @@ pieces = st.lists(
             b"data: x",
             b"data:",
             b"event: e",
+            b"event: e\ndata: y\n\n",
+            b"event:e\r\ndata: y\r\n\r\n",
             b":",
             b"\r",
             b"\n",

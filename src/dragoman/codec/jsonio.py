@@ -134,19 +134,25 @@ def is_utf8(data: bytes) -> bool:
     """
     if data.isascii():
         return True
-    view = memoryview(data)
-    at = 0
     try:
-        while at < len(data):
-            end = _boundary(data, at + _STEP)
-            str(view[at:end], "utf-8")
-            at = end
+        if len(data) <= _STEP:
+            str(data, "utf-8")
+        else:
+            _decode_in_steps(memoryview(data))
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _boundary(data: bytes, near: int) -> int:
+def _decode_in_steps(data: memoryview) -> None:
+    at = 0
+    while at < len(data):
+        end = _boundary(data, at + _STEP)
+        str(data[at:end], "utf-8")
+        at = end
+
+
+def _boundary(data: memoryview, near: int) -> int:
     """The last beginning of a character at or before ``near``; four bytes on, there is none."""
     if near >= len(data):
         return len(data)

@@ -19,6 +19,8 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event taken from an upstream: its lines together."""
 
 _LINE_END = re.compile(rb"[\r\n]")
+_WHOLE = re.compile(rb"event: ?([^\r\n]*+)\r?\ndata: ?([^\r\n]*+)\r?\n\r?\n")
+"""A whole event as nearly every server writes it: read in one step instead of line by line."""
 _BOM = b"\xef\xbb\xbf"
 _LF = 0x0A
 _CR = 0x0D
@@ -60,6 +62,11 @@ class Decoder:
             self._after_cr = False
             if data[at] == _LF:
                 at += 1
+        if self.between:
+            whole = _WHOLE.match(data, at)
+            if whole is not None and whole.end() - at <= self._limit:
+                self._first = False
+                return Event(whole[1], whole[2]), whole.end()
         while found := _LINE_END.search(data, at):
             end = found.start()
             line = data[at:end]
