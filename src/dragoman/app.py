@@ -34,8 +34,16 @@ from dragoman.supervisor import Supervisor
 
 WATCH_S = 1.0
 """How often the configuration file is looked at."""
-SECOND_SIGNAL_S = 3.0
-"""A second SIGTERM ends the process within this time (interface.md §4)."""
+AT_START = (
+    "host",
+    "port",
+    "max_body_bytes",
+    "max_connections_per_ip",
+    "cors_origins",
+    "tls_cert",
+    "tls_key",
+)
+"""Fields of ``server`` that a reload cannot change."""
 
 
 class FirstKey(NamedTuple):
@@ -52,6 +60,7 @@ class App:
 
     def __init__(self, load: Callable[[], Config], log: Log, clock: Clock = SYSTEM) -> None:
         self.config = config = load()
+        self._started_with = config
         self.clock = clock
         self._load = load
         self._log = log
@@ -134,9 +143,14 @@ class App:
         gateway.limits.adopt(before.limits, list(gateway.keys))
         gateway.pool.adopt(before.pool)
         self._retire(before)
-        self._event(
-            "reloaded", f"{len(gateway.pool.snapshot())} accounts, {len(gateway.keys)} keys"
-        )
+        self._event("reloaded", f"accounts={len(gateway.pool.snapshot())} keys={len(gateway.keys)}")
+        late = [
+            f"server.{name}"
+            for name in AT_START
+            if getattr(fresh.server, name) != getattr(self._started_with.server, name)
+        ]
+        if late:
+            self._event("restart_needed", f"{', '.join(late)}: read at the start only")
 
     def _retire(self, before: Gateway) -> None:
         """Close the connections that no new request uses, once the last request on them ended."""

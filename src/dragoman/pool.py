@@ -50,6 +50,9 @@ class Pool:
         pause = COOL_S[failure.kind] * 2 ** min(account.failures, 10)
         if failure.retry_after_s is not None and failure.retry_after_s > 0:
             pause = failure.retry_after_s
+        if failure.retry_after_s is None and failure.status in (429, 503):
+            # Nobody said when to come back: when this account is asked again is the honest answer.
+            failure.retry_after_s = pause
         account.failures += 1
         account.reason = failure.kind
         account.cool_until = self._clock.mono() + min(pause, MAX_COOL_S)

@@ -9,7 +9,7 @@ import pytest
 from anthropic.types import ModelInfo
 from openai.types import Model
 
-from tests.gateway.harness import KEY, MODEL, Harness, accounts, reply, running, said, text
+from tests.gateway.harness import KEY, MODEL, Harness, accounts, error, reply, running, said, text
 from tests.gateway.harness import begin as begun
 from tests.gateway.harness import finish as finished
 from tests.scripted_upstream import RECEIVE, ScriptedUpstream, Wait
@@ -168,3 +168,20 @@ async def test_a_reload_keeps_what_a_key_consumed(tmp_path: Path) -> None:
         gateway.app.reload()
         assert (await gateway.chat()).headers["x-ratelimit-remaining-requests"] == "0"
         assert (await gateway.chat()).status_code == 429
+
+
+async def test_a_reload_says_what_only_a_restart_changes(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        rewrite(tmp_path, server={"port": 0, "max_body_bytes": 2048, "keepalive_s": 3})
+        gateway.app.reload()
+        assert events(gateway) == ["reloaded", "restart_needed"]
+        assert gateway.lines.all[-1]["message"] == "server.max_body_bytes: read at the start only"
+        assert gateway.app.gateway.options.keepalive_s == 3
+
+
+async def test_a_429_always_says_when_to_come_back(tmp_path: Path) -> None:
+    throttled = error(429, "rate_limit_error", "slow down")
+    async with ScriptedUpstream([RECEIVE, throttled]) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            answer = await gateway.chat()
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
