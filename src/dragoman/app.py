@@ -109,7 +109,7 @@ class App:
         """Begin to drain; the second time, end what is left."""
         self._signals += 1
         if self._signals > 1 and self._server is not None:
-            self.supervisor.spawn(self._server.close())
+            self.supervisor.spawn(self._server.drain(0))
         self._stopping.set()
 
     async def drain(self) -> None:
