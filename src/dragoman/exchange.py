@@ -40,18 +40,20 @@ _EVENT_STREAM = (
 class Exchange:
     """One request on its way to one answer."""
 
-    __slots__ = ("call", "dialect", "gw", "record", "ticket")
+    __slots__ = ("call", "dialect", "gw", "parsed", "record", "ticket")
 
     def __init__(self, call: Call, dialect: Dialect, gw: Gateway, record: Record) -> None:
         self.call = call
         self.dialect = dialect
         self.gw = gw
         self.record = record
+        self.parsed: Parsed | None = None
         self.ticket: Ticket | None = None
 
     def accept(self, parsed: Parsed, principal: Principal) -> None:
         """Take note of what is asked. Raises ``model_not_allowed``."""
         record = self.record
+        self.parsed = parsed
         record.model = parsed.client_model
         record.stream = parsed.stream
         record.warnings = parsed.warnings
@@ -112,6 +114,8 @@ class Exchange:
         As a status while that is possible, else inside the stream.
         """
         call, record = self.call, self.record
+        if self.parsed is not None:
+            failure = self.dialect.localize(failure, self.parsed)
         # An upstream's own words may repeat the credential it was sent.
         failure.message = without_keys(failure.message)
         record.fail(failure)

@@ -120,7 +120,9 @@ async def test_what_the_client_caused_is_not_tried_twice(tmp_path: Path) -> None
     said_no = error(400, INVALID_REQUEST, "messages.0: no")
     async with ScriptedUpstream([RECEIVE, said_no, RECEIVE, said_no]) as upstream:
         async with running(tmp_path, accounts=accounts(upstream.url, upstream.url)) as gateway:
-            assert (await gateway.chat()).status_code == 400
+            answer = await gateway.chat()
+            assert answer.status_code == 400
+            assert answer.json()["error"]["param"] == "messages[0]"
             assert len(upstream.requests) == 1
 
 

@@ -34,6 +34,8 @@ class Dialect(NamedTuple):
     end: Callable[[chat.Parsed, int, Usage], bytes]
     """What follows the last choice of several."""
     reply: Callable[[chat.Parsed, list[Reply], int, Usage], bytes]
+    localize: Callable[[Failure, chat.Parsed], Failure]
+    """Points an upstream's complaint at the client's own request."""
     error_body: Callable[[Failure], bytes]
     error_event: Callable[[Failure], bytes]
     keepalive: bytes
@@ -45,6 +47,7 @@ CHAT = Dialect(
     chat.StreamWriter,
     chat.end_stream,
     chat.reply,
+    chat.localize,
     chat.error_body,
     chat.error_event,
     chat.KEEPALIVE,
