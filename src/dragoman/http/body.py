@@ -167,7 +167,8 @@ class ChunkedBody(Body):
                 return data[end:]
             begin = end
         # An end that is cut by the reads must stay in one piece.
-        end = max(begin, size - len(_END) + 1)
+        tail = data[max(begin, size - len(_END) + 1) :]
+        end = size - len(tail) + len(tail.rstrip(_END))
         self._parse(data[begin:end])
         self._kept = data[end:]
         return b""

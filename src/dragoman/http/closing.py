@@ -7,6 +7,11 @@ and input is read and dropped until the client closes too, or for a bounded time
 """
 
 import asyncio
+import contextlib
+import fcntl
+import socket
+import struct
+import termios
 from typing import Final
 
 from dragoman.http.call import Call
@@ -17,6 +22,9 @@ WAITING, HEAD, BODY, BUSY, CLOSING = range(5)
 
 EVERY_SWEEP: Final = 0.0
 NEVER: Final = float("inf")
+
+_INT: Final = struct.Struct("i")
+_LINGER_NOT: Final = struct.pack("ii", 1, 0)
 
 
 class ClosingProtocol(asyncio.Protocol):
@@ -68,6 +76,13 @@ class ClosingProtocol(asyncio.Protocol):
         self._phase = CLOSING
         self.transport.abort()
 
+    def _reset(self) -> None:
+        """Close at once and let the client know that it was not the end: RST instead of FIN."""
+        sock = self.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.abort()
+
     def _close(self, linger: bool) -> None:
         """Close once everything is sent; with ``linger``, once the client closes too."""
         self._phase = CLOSING
@@ -103,7 +118,7 @@ class ClosingProtocol(asyncio.Protocol):
         """Whether the client has accepted nothing of what waits for it for too long; then it is cut
         off."""
         waiting = self.transport.get_write_buffer_size()
-        accepted = self.out_bytes - waiting
+        accepted = self.out_bytes - waiting - (self._unacknowledged() if waiting else 0)
         if not waiting or accepted != self._accepted_bytes:
             self._accepted_bytes = accepted
             self._progress_at = now
@@ -112,5 +127,17 @@ class ClosingProtocol(asyncio.Protocol):
             return False
         if self._call is not None:
             self._leave(self._call)
-        self.abort()
+        self._reset()
         return True
+
+    def _unacknowledged(self) -> int:
+        """Bytes in the kernel's send queue.
+
+        The kernel takes nothing more from us until a third of its queue, of megabytes, is free
+        again: without looking inside, a slow reader could not be told from one that stopped.
+        """
+        sock = self.transport.get_extra_info("socket")
+        try:
+            return _INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_INT.size)))[0]
+        except OSError:
+            return 0

@@ -283,7 +283,7 @@ class Connection(ClosingProtocol):
         if graceful:
             self._close(linger=False)
         else:
-            self.abort()
+            self._reset()
 
     # The life of a call.
 

@@ -31,7 +31,8 @@ _MAX_KEPT_LINE_BYTES: Final = 100
 
 _HOST: Final = re.compile(r"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]{1,255}")
 """RFC 3986 §3.2.2–3.2.3: a registered name, an address or a bracketed IPv6 address, and a port."""
-_VERSIONS: Final = {"HTTP/1.1": True, "HTTP/1.0": False}
+_REQUEST_LINE: Final = re.compile(rb"([A-Z-]{1,24}) ([!-\"$-~]+) HTTP/(1\.[01])")
+"""Where llhttp still reads HTTP/0.9, line ends before the method, and runs of spaces."""
 
 
 class _Silent:
@@ -57,12 +58,19 @@ class RequestLine(NamedTuple):
 class RequestHeads:
     """Takes heads apart; one for a server, so that its connections share what was seen before."""
 
-    __slots__ = ("_field", "_max_lines", "_request_line")
+    __slots__ = ("_field", "_fields", "_max_lines", "_request_line", "_request_lines")
 
     def __init__(self, limits: ServerLimits) -> None:
         self._max_lines = limits.max_headers + 1
-        self._request_line = _RequestLines(limits.max_target_bytes).__getitem__
-        self._field = _Fields().__getitem__
+        self._request_lines = _RequestLines(limits.max_target_bytes)
+        self._fields = _Fields()
+        self._request_line = self._request_lines.__getitem__
+        self._field = self._fields.__getitem__
+
+    @property
+    def kept(self) -> list[bytes]:
+        """The lines that are remembered."""
+        return [*self._request_lines, *self._fields]
 
     def parse(self, head: bytes) -> tuple[RequestLine, dict[str, str]]:
         """Request line and headers: lower-case names, repeated ones joined by ``", "``.
@@ -110,21 +118,19 @@ class _RequestLines(dict[bytes, RequestLine]):
         self._max_target_bytes = max_target_bytes
 
     def __missing__(self, line: bytes) -> RequestLine:
-        method, _, rest = line.decode("latin-1").partition(" ")
-        target, _, version = rest.partition(" ")
-        modern = _VERSIONS.get(version)
-        if modern is None:
+        matched = _REQUEST_LINE.fullmatch(line)
+        if matched is None:
             raise Failure("bad_request", "The request line is not `METHOD /path HTTP/1.1`.")
+        method, target, version = (part.decode() for part in matched.groups())
         if len(target) > self._max_target_bytes:
             raise Failure(
                 "uri_too_long", f"More than {self._max_target_bytes} bytes of path and query."
             )
-        if not target.startswith("/") and (target, method) != ("*", "OPTIONS"):
-            raise Failure("bad_request", "The request target must be a path.")
-        if "#" in target:
-            raise Failure("bad_request", "The request target has a fragment.")
+        if method == "CONNECT" or not target.startswith("/"):
+            if (method, target) != ("OPTIONS", "*"):
+                raise Failure("bad_request", "The request target must be a path.")
         path, _, query = target.partition("?")
-        parsed = RequestLine(method, path, query, modern)
+        parsed = RequestLine(method, path, query, version == "1.1")
         if len(line) <= _MAX_KEPT_LINE_BYTES and not query:
             if len(self) >= _MAX_KEPT_LINES:
                 self.clear()
