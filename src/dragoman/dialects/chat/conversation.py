@@ -30,7 +30,7 @@ from dragoman.dialects.chat.texts import (
 )
 from dragoman.errors import Failure
 from dragoman.hub import request as hub
-from dragoman.hub.request import Block, Text, ToolUse
+from dragoman.hub.request import Block, Document, Text, TextSource, ToolUse
 
 OPENING = Raw(b'"(conversation start)"')
 """Stands for the user where a conversation begins with the assistant: a user must come first."""
@@ -118,6 +118,12 @@ class Conversation:
         found = content.blocks(
             message.content, f"messages[{self._at}].content", message.role, self._notes
         )
+        if not self._model.documents and any(map(_is_pdf, found)):
+            raise Failure(
+                "unsupported_value",
+                "The model does not read PDF.",
+                param=f"messages[{self._at}].content",
+            )
         if message.cache_control is not None:
             content.mark(found, content.cache_control(message.cache_control, self._notes))
         return found
@@ -183,6 +189,10 @@ class Conversation:
         last = self.messages[-1].content[-1]
         if isinstance(last, Text):
             last.text = without_trailing_space(last.text)
+
+
+def _is_pdf(block: Block) -> bool:
+    return isinstance(block, Document) and not isinstance(block.source, TextSource)
 
 
 def _reminders(texts: Sequence[Block]) -> list[Block]:
