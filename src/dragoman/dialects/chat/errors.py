@@ -5,7 +5,7 @@ import re
 from msgspec import Struct
 
 from dragoman.codec import jsonio
-from dragoman.dialects.chat.parsed import Parsed
+from dragoman.dialects.chat.parsed import JsonMode, Parsed
 from dragoman.errors import Failure
 
 
@@ -66,6 +66,8 @@ def localize(failure: Failure, parsed: Parsed) -> Failure:
 
 
 def _place(name: str, at: int, parsed: Parsed) -> str:
+    if name == "tools" and parsed.json_mode is JsonMode.TOOL:
+        return "response_format"
     if name == "tools":
         return f"functions[{at}]" if parsed.legacy else f"tools[{at}]"
     return f"messages[{parsed.origins[at]}]" if at < len(parsed.origins) else "messages"

@@ -137,7 +137,7 @@ def from_file(file: FileData, path: str) -> Document | Image:
     found = _DATA_URL.match(url)
     label = (file.format or (found[1].decode("latin-1") if found else "")).lower()
     quoted = _encoded(url, where) if found else _mended(url, where)
-    title = file.filename if given(file.filename) else UNSET
+    title = checked(file.filename, f"{path}.filename") if given(file.filename) else UNSET
     head = binascii.a2b_base64(quoted[1 : 1 + _HEAD])
     if head.startswith(b"%PDF-"):
         return Document(Base64Source("application/pdf", Raw(quoted)), title)
