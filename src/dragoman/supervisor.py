@@ -15,6 +15,7 @@ class Supervisor:
     def __init__(self, crashed: Callable[[BaseException], None]) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._crashed = crashed
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine in a task of its own."""
@@ -37,10 +38,13 @@ class Supervisor:
         Cheaper than :meth:`spawn`; what escapes such a task is told by the loop, see
         :meth:`listen`.
         """
-        return asyncio.get_running_loop().create_task(work)
+        # Asking for the running loop is a system call (getpid) before Python 3.12.
+        loop = self._loop or asyncio.get_running_loop()
+        return loop.create_task(work)
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Be told of exceptions that nobody awaited."""
+        self._loop = loop
         loop.set_exception_handler(self._unhandled)
 
     def _unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -8,8 +8,6 @@ from then on writing does nothing.
 """
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -23,7 +21,6 @@ from dragoman.http.server_state import ServerState
 _OPEN, _STREAMING, _DONE = range(3)
 _RAW, _CHUNKED, _MUTE = range(3)
 
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _LARGE_BYTES: Final = 65_536
 _INFLATE_BYTES: Final = 65_536
 _UNCOUNTED: Final = 1 << 62
@@ -81,7 +78,7 @@ class Call:
         "_framing",
         "_head",
         "_modern",
-        "_plain",
+        "_piecewise",
         "_reader",
         "_stage",
         "_wire",
@@ -126,8 +123,11 @@ class Call:
         self.drained_out = False
         """The handler was cancelled because the server stops, not because the client left."""
 
-        # For the connection.
         self.content: bytes | None = None
+        """The body, when there is nothing to wait for or to decompress: the usual case of a small
+        request. Otherwise None, and :meth:`body` is the way to get it."""
+
+        # For the connection.
         self.incoming: Body | None = None
         self.idle: IdleWatch | None = None
         self.task: asyncio.Task[None] | None = None
@@ -138,7 +138,7 @@ class Call:
         self._stage = _OPEN
         self._framing = _RAW
         self._head = b""
-        self._plain = "content-encoding" not in headers
+        self._piecewise = False
         self._reader: asyncio.Future[None] | None = None
         self._drainers: list[asyncio.Future[None]] | None = None
 
@@ -150,18 +150,19 @@ class Call:
     # Reading.
 
     async def body(self) -> bytes:
-        """The whole body, decompressed; at once when it came with the head.
+        """The whole body, decompressed; ``content``, if that is not None.
 
         Raises Failure request_too_large, unsupported_media_type (an unknown coding), bad_request
         (malformed chunks or compression) or request_timeout.
         """
-        if self._plain and self.content is not None:
-            return self.content
-        if self._plain:
-            self.content = await self._received()
-        else:
-            self.content = await self._decoded(self.headers["content-encoding"].lower())
-            self._plain = True
+        if self.content is None:
+            coding = self.headers.get("content-encoding", "identity").lower()
+            if coding == "identity":
+                self.content = await self._received()
+            elif coding in CODINGS:
+                self.content = await self._decoded(coding)
+            else:
+                raise Failure("unsupported_media_type", "Content-Encoding must be gzip or deflate.")
         return self.content
 
     async def _received(self) -> bytes:
@@ -177,16 +178,11 @@ class Call:
         return incoming.pieces.take()
 
     async def _decoded(self, coding: str) -> bytes:
-        if coding == "identity":
-            return self.content if self.content is not None else await self._received()
-        if coding not in CODINGS:
-            raise Failure("unsupported_media_type", "Content-Encoding must be gzip or deflate.")
         inflater = Inflater(coding, _UNCOUNTED)
         out = Pieces()
+        self._piecewise = True
         try:
-            if self.content is not None:
-                await self._inflate(inflater, self.content, out)
-            elif self.incoming is not None:
+            if self.incoming is not None:
                 await self._inflate_incoming(inflater, self.incoming, out)
         except BadCoding as error:
             raise Failure("bad_request", f"The body is not valid {coding}: {error}.") from None
@@ -228,7 +224,7 @@ class Call:
         incoming, reader = self.incoming, self._reader
         if reader is None or incoming is None or reader.done():
             return
-        if incoming.complete or incoming.failure is not None or not self._plain:
+        if incoming.complete or incoming.failure is not None or self._piecewise:
             reader.set_result(None)
 
     # Answering.
@@ -245,7 +241,7 @@ class Call:
             raise RuntimeError("the call is answered already")
         with_body = status not in _WITHOUT_BODY
         framing = f"content-length: {len(body)}\r\n" if with_body else ""
-        data = self._rendered_head(status, headers, framing)
+        data = answer_head.render(status, headers, self._ready(framing))
         self.sent = True
         self._stage = _DONE
         self._head = b""
@@ -274,7 +270,7 @@ class Call:
             # HTTP/1.0 knows no chunks: the end of the connection is the end of the stream.
             self._framing, framing = _RAW, ""
             self._wire.last = True
-        self._head = self._rendered_head(status, headers, framing)
+        self._head = answer_head.render(status, headers, self._ready(framing))
         if self.method == "HEAD":
             self._framing = _MUTE
         self._stage = _STREAMING
@@ -326,9 +322,6 @@ class Call:
         if self._stage == _DONE:
             return
         self._stage = _DONE
-        sock = self._wire.transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._wire.broke_off(graceful=False)
 
     async def drained(self) -> None:
@@ -395,16 +388,14 @@ class Call:
         wire.out_bytes += len(data)
         wire.transport.write(data)
 
-    def _rendered_head(
-        self, status: int, headers: Sequence[tuple[str, str]], framing: str
-    ) -> bytes:
+    def _ready(self, framing: str) -> str:
+        """The header lines that are the server's own."""
         wire = self._wire
         if wire.must_close():
             connection = "connection: close\r\n"
         else:
             connection = "" if self._modern else "connection: keep-alive\r\n"
-        ready = (
+        return (
             f"{framing}{wire.state.date}x-request-id: {self.request_id}\r\n"
             f"{self.cors_lines}{connection}"
         )
-        return answer_head.render(status, headers, ready)

@@ -93,7 +93,7 @@ class ClosingProtocol(asyncio.Protocol):
             transport.close()
             return
         state = self.state
-        self._close_at = state.clock.mono() + state.limits.linger_timeout_s
+        self._close_at = state.mono() + state.limits.linger_timeout_s
         transport.resume_reading()
         if transport.can_write_eof():
             transport.write_eof()

@@ -69,7 +69,7 @@ class Connection(ClosingProtocol):
         name = cast("tuple[str, int] | str | None", transport.get_extra_info("peername"))
         self.peer = name[0] if name else ""
         state.connections.add(self)
-        self.deadline = state.clock.mono() + state.limits.head_timeout_s
+        self.deadline = state.mono() + state.limits.head_timeout_s
         if state.draining:
             self.drain()
         elif not state.count_ip(self.peer):
@@ -90,7 +90,11 @@ class Connection(ClosingProtocol):
     def data_received(self, data: bytes) -> None:
         phase = self._phase
         if phase == WAITING:
-            self._receive_head(data)
+            head, end, rest = data.partition(_HEAD_END)
+            if end and data[0] != _CR and len(head) <= self.state.limits.max_head_bytes:
+                self._start(head, rest)
+            else:
+                self._receive_head(data)
         elif phase == BODY:
             self._receive_body(data)
         elif phase == HEAD:
@@ -141,16 +145,14 @@ class Connection(ClosingProtocol):
         """``data`` is all that has come of the next request, and perhaps more."""
         # One empty line before a request is tolerated (RFC 9112 §2.2).
         begin = 2 if data[0] == _CR and data.startswith(b"\r\n") else 0
-        if self._buffer:
-            if data.find(_HEAD_END, max(begin, self._searched)) < 0:
-                self._keep_head(data)
-                return
-            self._buffer = _NOTHING
-            self._searched = 0
-        head, end, rest = bytes(data[begin:] if begin else data).partition(_HEAD_END)
-        if not end:
+        found = data.find(_HEAD_END, max(begin, self._searched))
+        if found < 0:
             self._keep_head(data)
-        elif len(head) > self.state.limits.max_head_bytes:
+            return
+        head, rest = bytes(data[begin:found]), bytes(data[found + len(_HEAD_END) :])
+        self._buffer = _NOTHING
+        self._searched = 0
+        if len(head) > self.state.limits.max_head_bytes:
             self._refuse_long_head(head)
         else:
             self._start(head, rest)
@@ -167,7 +169,7 @@ class Connection(ClosingProtocol):
                 self._buffer = bytearray(data)
                 if self.out_bytes:
                     # Of a new connection the acceptance counts, else the first byte.
-                    self.deadline = state.clock.mono() + state.limits.head_timeout_s
+                    self.deadline = state.mono() + state.limits.head_timeout_s
             self._searched = max(0, len(data) - len(_HEAD_END) + 1)
 
     def _refuse_long_head(self, head: bytes) -> None:
@@ -187,23 +189,27 @@ class Connection(ClosingProtocol):
         except Failure as failure:
             self._refuse(failure, path_of(head))
             return
-        call = self._call = Call(self, line, headers, self.peer, state.clock.mono())
+        call = self._call = Call(self, line, headers, self.peer, state.mono())
         self.deadline = EVERY_SWEEP
         self._accepted_bytes = -1
         connection = headers.get("connection")
         self.last = not line.modern if connection is None else is_last(connection, line.modern)
         length = headers.get("content-length")
-        if length is not None and int(length) == len(rest) <= state.limits.max_body_bytes:
-            self._phase = BUSY
-            call.content = rest
-        elif length is not None or "transfer-encoding" in headers:
-            self._phase = BODY
-            self._start_body(call, rest)
-        else:
+        if length is None and "transfer-encoding" not in headers:
             self._phase = BUSY
             call.content = _NOTHING
             if rest:
                 self._receive_ahead(rest)
+        elif (
+            length is not None
+            and int(length) == len(rest) <= state.limits.max_body_bytes
+            and not (rest and "content-encoding" in headers)
+        ):
+            self._phase = BUSY
+            call.content = rest
+        else:
+            self._phase = BODY
+            self._start_body(call, rest)
         if state.cors is not None and self._answer_preflight(call):
             return
         state.running += 1
@@ -265,7 +271,7 @@ class Connection(ClosingProtocol):
         body = self._body
         if body is not None and body.expected:
             body.expected = False
-            body.since = self.state.clock.mono()
+            body.since = self.state.mono()
             self.out_bytes += len(_CONTINUE)
             self.transport.write(_CONTINUE)
 
@@ -275,7 +281,10 @@ class Connection(ClosingProtocol):
         if self.last or self.state.draining:
             self._close(linger=self._phase != BUSY or bool(self._buffer))
         elif self._phase == BUSY:
-            self._finish()
+            if self._buffer:
+                self._finish()
+            else:
+                self._phase = WAITING
 
     def broke_off(self, graceful: bool) -> None:
         """The answer ends here, incomplete."""
@@ -349,7 +358,7 @@ class Connection(ClosingProtocol):
         self._phase = CLOSING
         self.last = True
         line = RequestLine("", path, "", True)
-        call = self._call = Call(self, line, {}, self.peer, state.clock.mono())
+        call = self._call = Call(self, line, {}, self.peer, state.mono())
         call.respond(failure.status, _JSON, state.refuse(failure, path))
 
     # The server's sweep and drain.

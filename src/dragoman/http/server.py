@@ -156,7 +156,7 @@ class Server:
         state = self._state
         self._timer = state.loop.call_later(state.limits.sweep_interval_s, self._sweep)
         state.refresh_date()
-        now = state.clock.mono()
+        now = state.mono()
         for connection in [one for one in state.connections if one.deadline <= now]:
             connection.check(now)
 

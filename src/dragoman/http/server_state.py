@@ -47,7 +47,6 @@ class ServerState:
     """Shared by the connections of one server; ``handler`` is called once a request."""
 
     __slots__ = (
-        "clock",
         "connections",
         "cors",
         "date",
@@ -57,11 +56,13 @@ class ServerState:
         "ids",
         "limits",
         "loop",
+        "mono",
         "per_ip",
         "quiet",
         "refuse",
         "running",
         "spawn",
+        "wall",
     )
 
     def __init__(
@@ -74,7 +75,8 @@ class ServerState:
     ) -> None:
         self.handler = handler
         self.limits = limits
-        self.clock = clock
+        self.mono = clock.mono
+        self.wall = clock.wall
         self.spawn = spawn
         self.refuse = refuse
         self.cors: Cors | None = None
@@ -96,7 +98,7 @@ class ServerState:
     def refresh_date(self) -> None:
         """RFC 9110 §6.6.1 wants the time in every answer; reading it for each would cost more than
         it tells."""
-        self.date = f"date: {formatdate(self.clock.wall(), usegmt=True)}\r\n"
+        self.date = f"date: {formatdate(self.wall(), usegmt=True)}\r\n"
 
     def next_id(self) -> str:
         """A new ``req_`` and 24 hexadecimal digits from the system's random source."""
