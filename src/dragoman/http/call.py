@@ -36,10 +36,8 @@ class Wire(Protocol):
     """Bytes handed to the transport, for life: how the sweep sees that something was written."""
     last: bool
     """No request follows the current one on this connection."""
-
-    def must_close(self) -> bool:
-        """Whether the answer that is about to be sent is the connection's last."""
-        ...
+    unread: Body | None
+    """The current request's body, while it is arriving."""
 
     def ask_for_body(self) -> None:
         """Send ``100 Continue`` if the client waits for it."""
@@ -253,7 +251,7 @@ class Call:
             wire.transport.writelines((data, body))
         else:
             wire.transport.write(data + body)
-        self._end(wire)
+        wire.answered()
 
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         """Begin a stream; its head leaves with the first chunk, or by itself within a sweep.
@@ -301,7 +299,7 @@ class Call:
             data = b""
         self._stage = _DONE
         self._send(data)
-        self._end(self._wire)
+        self._wire.answered()
 
     def abort(self) -> None:
         """End the answer abnormally: the connection is closed, a begun stream without its last
@@ -373,12 +371,6 @@ class Call:
         if self.entered and self.task is not None:
             self.task.cancel()
 
-    def _end(self, wire: Wire) -> None:
-        self.idle = None
-        if self.paused:
-            self.set_paused(False)
-        wire.answered()
-
     def _send(self, data: bytes) -> None:
         wire = self._wire
         if self._head:
@@ -391,11 +383,17 @@ class Call:
     def _ready(self, framing: str) -> str:
         """The header lines that are the server's own."""
         wire = self._wire
-        if wire.must_close():
+        state = wire.state
+        if state.draining:
+            wire.last = True
+        elif wire.unread is not None:
+            skippable = wire.unread.skippable(state.limits.max_skipped_bytes)
+            wire.last = wire.last or not skippable
+        if wire.last:
             connection = "connection: close\r\n"
         else:
             connection = "" if self._modern else "connection: keep-alive\r\n"
         return (
-            f"{framing}{wire.state.date}x-request-id: {self.request_id}\r\n"
+            f"{framing}{state.date}x-request-id: {self.request_id}\r\n"
             f"{self.cors_lines}{connection}"
         )

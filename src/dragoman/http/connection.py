@@ -45,14 +45,14 @@ _PROBES_S: Final = (0.0, 0.2, 0.4)
 class Connection(ClosingProtocol):
     """The protocol object of one accepted socket."""
 
-    __slots__ = ("_body", "_buffer", "_reading_paused", "_searched", "_writing_paused", "peer")
+    __slots__ = ("_buffer", "_reading_paused", "_searched", "_writing_paused", "peer", "unread")
 
     def __init__(self, state: ServerState) -> None:
         super().__init__(state)
         self.peer = ""
         """The client's address, without port."""
-        self._body: Body | None = None
-        """In BODY, where what is received goes."""
+        self.unread: Body | None = None
+        """In BODY, where what is received goes; None otherwise."""
         self._buffer: bytes | bytearray = _NOTHING
         """In HEAD, an incomplete head; in BODY and BUSY, what came ahead of its turn."""
         self._searched = 0
@@ -81,7 +81,7 @@ class Connection(ClosingProtocol):
         state.forget_ip(self.peer)
         self._phase = CLOSING
         self._buffer = _NOTHING
-        self._body = None
+        self.unread = None
         if self._call is not None:
             self._leave(self._call)
         if state.draining:
@@ -225,17 +225,17 @@ class Connection(ClosingProtocol):
             if int(length) > limit:
                 body.fail(too_large(limit))
         body.expected = not rest and call.headers.get("expect", "").lower() == "100-continue"
-        call.incoming = self._body = body
+        call.incoming = self.unread = body
         if rest:
             self._receive_body(memoryview(rest))
 
     def _receive_body(self, data: bytes | memoryview) -> None:
-        body = cast(Body, self._body)
+        body = cast(Body, self.unread)
         body.expected = False
         rest = body.feed(data)
         call = self._call
         if body.complete:
-            self._body = None
+            self.unread = None
             self._phase = BUSY
             if rest:
                 self._receive_ahead(rest)
@@ -257,18 +257,9 @@ class Connection(ClosingProtocol):
 
     # What a call needs.
 
-    def must_close(self) -> bool:
-        """Whether the answer that is about to be sent is the last."""
-        if self.state.draining:
-            self.last = True
-        elif self._phase == BODY and not self.last:
-            body = cast(Body, self._body)
-            self.last = not body.skippable(self.state.limits.max_skipped_bytes)
-        return self.last
-
     def ask_for_body(self) -> None:
         """Send ``100 Continue`` if the client waits for it."""
-        body = self._body
+        body = self.unread
         if body is not None and body.expected:
             body.expected = False
             body.since = self.state.mono()
@@ -277,7 +268,12 @@ class Connection(ClosingProtocol):
 
     def answered(self) -> None:
         """The last byte of the answer was handed over."""
+        call = cast(Call, self._call)
         self._call = None
+        if call.idle is not None:
+            call.idle = None
+        if call.paused:
+            call.set_paused(False)
         if self.last or self.state.draining:
             self._close(linger=self._phase != BUSY or bool(self._buffer))
         elif self._phase == BUSY:
@@ -392,7 +388,7 @@ class Connection(ClosingProtocol):
             self.deadline = now + self.state.limits.keepalive_timeout_s
 
     def _check_body(self, now: float) -> None:
-        body = cast(Body, self._body)
+        body = cast(Body, self.unread)
         limits = self.state.limits
         allowed_s = limits.body_grace_s + body.pieces.size / limits.min_body_bytes_per_s
         if body.failure is not None or body.expected or now - body.since <= allowed_s:
