@@ -17,6 +17,7 @@ from dragoman.dialects.chat.answer import (
 )
 from dragoman.dialects.chat.extract import extract
 from dragoman.dialects.chat.parsed import JSON_TOOL, JsonMode, Parsed
+from dragoman.dialects.chat.plain import plain
 from dragoman.hub.events import Reply
 from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
 from dragoman.hub.usage import Usage
@@ -84,6 +85,15 @@ def reply(
     messages = message if isinstance(message, list) else [message]
     if usage is None:
         usage = _summed(messages)
+    if len(messages) == 1:
+        body = plain(parsed, messages[0], created, usage)
+        if body is not None:
+            return body
+    return full(parsed, messages, created, usage)
+
+
+def full(parsed: Parsed, messages: list[Reply], created: int, usage: Usage) -> bytes:
+    """The answer's body, whatever is in it."""
     completion = Completion(
         reply_id(messages[0].id),
         "chat.completion",
