@@ -64,6 +64,10 @@ class Account:
                 self._serves[model] = known
         return known
 
+    def release(self) -> None:
+        """One request less in flight."""
+        self.in_flight -= 1
+
     @property
     def full(self) -> bool:
         return 0 < self.max_concurrency <= self.in_flight

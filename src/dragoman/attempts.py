@@ -7,8 +7,10 @@ and a first event that is not an error; for a whole reply, all of its bytes. Wha
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from types import TracebackType
+from typing import Any, TypeVar
 
 from dragoman.account import Account
 from dragoman.carriers import anthropic
@@ -18,6 +20,7 @@ from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.upstream import Timeouts, UpstreamResponse
 
+T = TypeVar("T")
 FINISH_S = 1.0
 """How long the end of a response may come after its last event."""
 MAX_REPLY_BYTES = 64 * 1024 * 1024
@@ -111,7 +114,7 @@ class Answer:
                 await self._finish()
         finally:
             self._response.close()
-            self.account.in_flight -= 1
+            self.account.release()
             if isinstance(error, Failure):
                 self._pool.failed(self.account, error)
 
@@ -133,29 +136,25 @@ class Answer:
 
 async def stream(pool: Pool, plan: Sequence[Account], up: Upstream, record: Record) -> Answer:
     """The first account's stream that begins. Raises the last account's Failure."""
-    last: Failure | None = None
-    for account in plan:
-        try:
-            return await _begin(pool, account, up, record)
-        except Failure as failure:
-            pool.failed(account, failure)
-            if not failure.row.retry:
-                raise
-            last = failure
-    raise last or Failure("no_account", "No upstream account is available.", retry_after_s=1)
+    return await _first(pool, plan, _begin, (up, record))
 
 
 async def whole(pool: Pool, plan: Sequence[Account], up: Upstream, record: Record) -> Reply:
     """The first account's whole reply. Raises the last account's Failure."""
+    return await _first(pool, plan, _reply, (up, record))
+
+
+async def _first(
+    pool: Pool,
+    plan: Sequence[Account],
+    attempt: Callable[[Pool, Account, Upstream, Record], Coroutine[Any, Any, T]],
+    request: tuple[Upstream, Record],
+) -> T:
+    """What the first account that can gives; ``plan`` holds at least one."""
     last: Failure | None = None
     for account in plan:
-        account.in_flight += 1
         try:
-            response = await _send(account, up, record)
-            try:
-                reply = anthropic.read_reply(await response.body(MAX_REPLY_BYTES))
-            finally:
-                response.close()
+            answered = await attempt(pool, account, *request)
         except Failure as failure:
             pool.failed(account, failure)
             if not failure.row.retry:
@@ -163,25 +162,31 @@ async def whole(pool: Pool, plan: Sequence[Account], up: Upstream, record: Recor
             last = failure
         else:
             pool.succeeded(account)
-            return reply
-        finally:
-            account.in_flight -= 1
+            return answered
     raise last or Failure("no_account", "No upstream account is available.", retry_after_s=1)
 
 
-async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> Answer:
+async def _reply(_: Pool, account: Account, up: Upstream, record: Record) -> Reply:
     account.in_flight += 1
-    response: UpstreamResponse | None = None
     try:
         response = await _send(account, up, record)
+        try:
+            return anthropic.read_reply(await response.body(MAX_REPLY_BYTES))
+        finally:
+            response.close()
+    finally:
+        account.in_flight -= 1
+
+
+async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> Answer:
+    with ExitStack() as undo:
+        account.in_flight += 1
+        undo.callback(account.release)
+        response = await _send(account, up, record)
+        undo.callback(response.close)
         answer = Answer(account, pool, response)
         await answer.begin()
-    except BaseException:
-        account.in_flight -= 1
-        if response is not None:
-            response.close()
-        raise
-    pool.succeeded(account)
+        undo.pop_all()
     return answer
 
 
