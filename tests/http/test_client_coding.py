@@ -116,6 +116,14 @@ def test_however_it_is_cut(data: bytes, coding: str, cuts: st.DataObject) -> Non
     assert out == data
 
 
+def test_output_still_inside_zlib_when_all_input_is_used() -> None:
+    data = (b"ab" * PIECE_BYTES)[: PIECE_BYTES + 5]
+    inflater = Inflater("deflate", len(data))
+    inflater.feed(raw_deflate(data))
+    assert inflater.next() + inflater.next() == data
+    assert inflater.finished
+
+
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate"]))
 def test_any_bytes_are_data_or_refused(data: bytes, coding: str) -> None:
     inflater = Inflater(coding, 1 << 20)

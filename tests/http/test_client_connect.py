@@ -10,7 +10,7 @@ import pytest
 from dragoman.clock import SYSTEM
 from dragoman.http import client as client_module
 from dragoman.http.client import Client, Target
-from dragoman.http.client_tls import trust
+from dragoman.http.client_tls import SecureConnection, trust
 from dragoman.http.dial import Address, Unconnected, dial, resolve
 from tests.certificates import authority
 from tests.http.client_rig import (
@@ -115,7 +115,10 @@ async def test_leaving_while_connecting() -> None:
                 await task
 
 
-async def test_the_next_address_is_tried_when_one_refuses() -> None:
+async def test_the_next_address_is_tried_at_once_when_one_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dragoman.http.dial.STAGGER_S", 1000.0)
     async with ScriptedUpstream() as upstream:
         sock = await dial([v4(unused_port()), v4(unused_port()), v4(upstream.port)])
         with sock:
@@ -434,6 +437,21 @@ async def test_leaving_over_tls_closes_the_socket_at_once(ca_file: str) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await upstream.connections[0].over
+
+
+async def test_a_large_request_is_encrypted_as_the_upstream_takes_it(ca_file: str) -> None:
+    go = asyncio.Event()
+    script: Script = [Wait(go), RECEIVE, answer()]
+    async with ScriptedUpstream(script, tls=authority().server()) as upstream:
+        async with client_to(upstream, ca_file=ca_file) as client:
+            task = asyncio.create_task(fetch(client, b"x" * 40 * MIB))
+            await asyncio.sleep(0.3)
+            (connection,) = client._connections
+            assert isinstance(connection, SecureConnection)
+            assert len(connection._backlog) > 20 * MIB
+            assert connection.transport.get_write_buffer_size() < 2 * MIB
+            go.set()
+            assert await task == b"hello"
 
 
 async def test_a_reader_that_is_behind_stops_the_upstream_over_tls(ca_file: str) -> None:

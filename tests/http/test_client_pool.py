@@ -1,12 +1,14 @@
 """Keep-alive: which connections are used again, which are not, and the race that comes with it."""
 
 import asyncio
+import gc
 import itertools
 
 import pytest
 
 from dragoman.clock import Clock
 from dragoman.http.client import Client, Target
+from dragoman.http.upstream_connection import UpstreamConnection
 from tests.http.client_rig import (
     HASTY,
     HEADERS,
@@ -155,6 +157,32 @@ async def test_bytes_on_an_idle_connection_close_it() -> None:
         await upstream.connections[0].over
         assert await fetch(client) == b"one"
         assert len(upstream.connections) == 2
+
+
+async def test_a_connection_given_up_while_idle_is_gone_at_once() -> None:
+    async with ScriptedUpstream(AGAIN) as upstream, client_to(upstream) as client:
+        await fetch(client)
+        client._idle[0].abort()
+        assert await fetch(client) == b"one"
+        assert len(upstream.connections) == 2
+
+
+async def test_connections_are_freed_without_the_garbage_collector() -> None:
+    def alive() -> int:
+        return sum(isinstance(one, UpstreamConnection) for one in gc.get_objects())
+
+    script = [RECEIVE, answer(b"one", "connection: close")]
+    async with ScriptedUpstream(script) as upstream, client_to(upstream) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            before = alive()
+            for _ in range(5):
+                await fetch(client)
+            await settle()
+            assert alive() == before
+        finally:
+            gc.enable()
 
 
 async def test_a_response_is_released_by_close_when_it_is_complete() -> None:

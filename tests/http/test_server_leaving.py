@@ -262,15 +262,15 @@ async def test_the_next_answer_waits_until_the_last_one_is_read() -> None:
 
     async def handler(call: Call) -> None:
         paths.append(call.path)
-        call.respond(200, PLAIN, b"x" * 3_000_000)
+        call.respond(200, PLAIN, b"x" * 8_000_000)
 
     async with serving(handler) as rig:
-        client = await rig.connect(receive_buffer=4096)
+        client = await rig.connect(receive_buffer=65_536)
         await client.send(b"".join(GET.replace(b"/ ", b"/%d " % n) for n in range(4)))
         await settle()
         assert paths == ["/0"]
         for _ in range(4):
-            assert len((await client.answer()).body) == 3_000_000
+            assert len((await client.answer()).body) == 8_000_000
         assert paths == ["/0", "/1", "/2", "/3"]
 
 

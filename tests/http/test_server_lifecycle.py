@@ -228,7 +228,8 @@ def tls_files() -> tuple[str, str]:
 
 
 def trusting(maximum: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=authority().file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(authority().file)
     context.maximum_version = maximum
     context.set_alpn_protocols(["h2", "http/1.1"])
     return context
@@ -245,7 +246,7 @@ async def test_https(tls_files: tuple[str, str]) -> None:
         else:
             call.respond(200, PLAIN, await call.body())
 
-    async with serving(handler, tls=server_context(*tls_files)) as rig:
+    async with serving(handler, tls=server_context(*tls_files), linger_timeout_s=0.1) as rig:
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             reader, writer = await asyncio.open_connection(
                 *rig.address, ssl=trusting(version), server_hostname="localhost", limit=2_000_000

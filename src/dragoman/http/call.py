@@ -248,7 +248,8 @@ class Call:
             body = b""
         wire.out_bytes += len(data) + len(body)
         if len(body) > _LARGE_BYTES:
-            wire.transport.writelines((data, body))
+            wire.transport.write(data)
+            wire.transport.write(body)
         else:
             wire.transport.write(data + body)
         wire.answered()
@@ -394,6 +395,5 @@ class Call:
         else:
             connection = "" if self._modern else "connection: keep-alive\r\n"
         return (
-            f"{framing}{state.date}x-request-id: {self.request_id}\r\n"
-            f"{self.cors_lines}{connection}"
+            f"{framing}{state.date}x-request-id: {self.request_id}\r\n{self.cors_lines}{connection}"
         )
