@@ -296,6 +296,16 @@ async def test_a_body_that_comes_unasked_is_not_asked_for() -> None:
         assert (await client.answer()).body == b""
 
 
+async def test_http_1_0_is_never_asked() -> None:
+    async with serving(Recorder()) as rig:
+        client = await rig.connect()
+        request = post(b"body", EXPECT).replace(b"HTTP/1.1", b"HTTP/1.0")
+        await client.send(request[:-4])
+        await settle()
+        assert client.received == b""
+        assert (await client.ask(b"body")).body == b"body"
+
+
 async def test_whoever_waits_is_not_asked_after_an_early_answer() -> None:
     async def handler(call: Call) -> None:
         call.respond(401, PLAIN, b"no key")

@@ -125,6 +125,27 @@ async def test_a_half_closed_client_keeps_its_stream_to_the_end() -> None:
         assert rest.count(b"x" * 10_000) == 100
 
 
+async def test_a_client_that_closed_both_ways_is_found_out() -> None:
+    ended = asyncio.Event()
+
+    async def handler(call: Call) -> None:
+        call.begin(200, PLAIN)
+        call.write(b"one")
+        call.on_idle(10, lambda: call.write(b": comment\n\n"))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    # No time passes, so nothing is ever due; only the end of the client's input makes it probe.
+    async with serving(handler, by_hand=True) as rig:
+        client = await rig.connect()
+        await client.send(GET)
+        await client.until(b"one\r\n")
+        client.close()
+        await ended.wait()
+
+
 async def test_a_stream_that_has_only_begun_is_no_answer_yet() -> None:
     held = asyncio.Event()
     calls: list[Call] = []
@@ -272,106 +293,6 @@ async def test_the_next_answer_waits_until_the_last_one_is_read() -> None:
         for _ in range(4):
             assert len((await client.answer()).body) == 8_000_000
         assert paths == ["/0", "/1", "/2", "/3"]
-
-
-async def test_silence_calls_back() -> None:
-    writes = 0
-
-    async def handler(call: Call) -> None:
-        def comment() -> None:
-            nonlocal writes
-            if not call.sent:
-                call.begin(200, PLAIN)
-            writes += 1
-            call.write(b": wait\n\n")
-
-        call.on_idle(10.0, comment)
-        await go_on.wait()
-        call.end(b"done")
-
-    go_on = asyncio.Event()
-    async with serving(handler, by_hand=True) as rig:
-        client = await rig.connect()
-        await client.send(GET)
-        await settle()
-        rig.time.pass_s(9.9)
-        await settle()
-        assert writes == 0
-        rig.time.pass_s(0.2)
-        await settle()
-        assert writes == 1
-        rig.time.pass_s(9.9)
-        await settle()
-        assert writes == 1
-        rig.time.pass_s(0.2)
-        await settle()
-        go_on.set()
-        answer = await client.answer()
-        assert answer.chunks == [b": wait\n\n", b": wait\n\n", b"done"]
-        rig.time.pass_s(20)
-        await settle()
-        assert writes == 2
-
-
-async def test_a_stream_that_is_not_silent_does_not_call_back() -> None:
-    async def handler(call: Call) -> None:
-        called: list[int] = []
-        call.begin(200, PLAIN)
-        call.on_idle(10.0, lambda: called.append(1))
-        for _ in range(10):
-            call.write(b"event")
-            await settle()
-            rig.time.pass_s(6)
-            await settle()
-        assert not called
-        call.end()
-
-    async with serving(handler, by_hand=True) as rig:
-        client = await rig.connect()
-        await client.send(GET)
-        assert len((await client.answer()).chunks) == 10
-
-
-async def test_a_callback_that_fails_harms_nobody_else() -> None:
-    async def handler(call: Call) -> None:
-        call.on_idle(1.0, lambda: int("x"))
-        await asyncio.sleep(0.1)
-        call.respond(200, PLAIN, b"fine")
-
-    errors: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-    async with serving(handler, by_hand=True) as rig:
-        one, two = await rig.connect(), await rig.connect()
-        await one.send(GET)
-        await two.send(GET)
-        await settle()
-        rig.time.pass_s(2)
-        assert (await one.answer()).body == (await two.answer()).body == b"fine"
-    assert len(errors) == 2
-
-
-async def test_aborting_is_visible_to_the_client() -> None:
-    async def handler(call: Call) -> None:
-        if call.path != "/unsent":
-            call.begin(200, PLAIN)
-            call.write(b"half")
-        call.abort()
-        call.abort()
-        call.write(b"more")
-
-    async with serving(handler) as rig:
-        client = await rig.connect()
-        await client.send(GET)
-        assert (await client.rest()).endswith(b"4\r\nhalf\r\n")
-        for request in (
-            b"GET / HTTP/1.0\r\n\r\n",  # Without chunks, only a reset tells.
-            b"GET /unsent HTTP/1.0\r\n\r\n",
-            GET.replace(b"/ ", b"/unsent "),
-        ):
-            client = await rig.connect()
-            await client.send(request)
-            with pytest.raises(ConnectionResetError):
-                await client.rest()
 
 
 SCRIPT = (post(b"x" * 10, "Expect: 100-continue")[:-10], b"x" * 5, b"x" * 5, GET)

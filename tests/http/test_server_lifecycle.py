@@ -80,6 +80,18 @@ async def test_a_request_that_is_arriving_while_draining_is_served() -> None:
         await draining
 
 
+async def test_the_rest_of_an_answered_body_does_not_hold_up_a_drain() -> None:
+    async def handler(call: Call) -> None:
+        call.respond(401, PLAIN, b"")
+
+    async with serving(handler) as rig:
+        client = await rig.connect()
+        answer = await client.ask(post(b"x" * 100)[:-50])
+        assert "connection" not in answer.headers
+        await asyncio.wait_for(rig.server.drain(20), 10)
+        await client.gone()
+
+
 async def test_pipelined_requests_are_not_begun_while_draining() -> None:
     held = Held()
     async with serving(held) as rig:

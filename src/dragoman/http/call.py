@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from dragoman.errors import Failure
 from dragoman.http import answer_head
 from dragoman.http.body import Body, Pieces, too_large
+from dragoman.http.idle import IdleWatch
 from dragoman.http.inflate import CODINGS, PIECE_BYTES, BadCoding, Inflater
 from dragoman.http.request_head import RequestLine
 from dragoman.http.server_state import ServerState
@@ -52,22 +53,6 @@ class Wire(Protocol):
         ...
 
 
-class IdleWatch:
-    """A callback for silence, kept by the sweep."""
-
-    __slots__ = ("callback", "every_s", "seen_bytes", "since")
-
-    def __init__(
-        self, every_s: float, callback: Callable[[], None], since: float, seen_bytes: int
-    ) -> None:
-        self.every_s = every_s
-        self.callback = callback
-        self.since = since
-        """``mono()`` seconds of the last write that was noticed."""
-        self.seen_bytes = seen_bytes
-        """The connection's ``out_bytes`` then."""
-
-
 class Call:
     """One request."""
 
@@ -75,7 +60,6 @@ class Call:
         "_drainers",
         "_framing",
         "_head",
-        "_modern",
         "_piecewise",
         "_reader",
         "_stage",
@@ -89,6 +73,7 @@ class Call:
         "idle",
         "incoming",
         "method",
+        "modern",
         "path",
         "paused",
         "peer",
@@ -102,7 +87,7 @@ class Call:
     def __init__(
         self, wire: Wire, line: RequestLine, headers: dict[str, str], peer: str, started: float
     ) -> None:
-        self.method, self.path, self.query, self._modern = line
+        self.method, self.path, self.query, self.modern = line
         self.headers = headers
         """Lower-case names; repeated ones joined by ``", "``."""
         self.peer = peer
@@ -263,7 +248,7 @@ class Call:
             return
         if self.sent or self._stage == _DONE:
             raise RuntimeError("the call is answered already")
-        if self._modern:
+        if self.modern:
             self._framing, framing = _CHUNKED, "transfer-encoding: chunked\r\n"
         else:
             # HTTP/1.0 knows no chunks: the end of the connection is the end of the stream.
@@ -307,11 +292,10 @@ class Call:
         chunk."""
         if self._stage == _DONE:
             return
-        chunked = self._stage == _STREAMING and self._framing == _CHUNKED
         self.flush()
         self._stage = _DONE
         # Without chunks only a reset tells the client that the answer is not whole.
-        self._wire.broke_off(graceful=chunked)
+        self._wire.broke_off(graceful=not self.sent or self._framing == _CHUNKED)
 
     def reset(self) -> None:
         """Tear the connection down with a TCP reset, now: what waits to be sent is lost.
@@ -365,6 +349,7 @@ class Call:
     def lose(self) -> None:
         """The client left."""
         self.gone = True
+        self.idle = None
         self._stage = _DONE
         self._head = b""
         self.set_paused(False)
@@ -393,7 +378,7 @@ class Call:
         if wire.last:
             connection = "connection: close\r\n"
         else:
-            connection = "" if self._modern else "connection: keep-alive\r\n"
+            connection = "" if self.modern else "connection: keep-alive\r\n"
         return (
             f"{framing}{state.date}x-request-id: {self.request_id}\r\n{self.cors_lines}{connection}"
         )

@@ -29,7 +29,7 @@ from dragoman.http.closing import (
     WAITING,
     ClosingProtocol,
 )
-from dragoman.http.request_head import RequestLine, is_hopeless, is_last, path_of
+from dragoman.http.request_head import RequestLine, is_hopeless, is_last, path_of, too_long
 from dragoman.http.server_state import ServerState
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -37,8 +37,6 @@ _CR: Final = 13
 _NOTHING: Final = b""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JSON: Final = (("content-type", "application/json"),)
-
-
 _PROBES_S: Final = (0.0, 0.2, 0.4)
 
 
@@ -153,7 +151,7 @@ class Connection(ClosingProtocol):
         self._buffer = _NOTHING
         self._searched = 0
         if len(head) > self.state.limits.max_head_bytes:
-            self._refuse_long_head(head)
+            self._refuse(too_long(head, self.state.limits), path_of(head))
         else:
             self._start(head, rest)
 
@@ -162,7 +160,7 @@ class Connection(ClosingProtocol):
         if is_hopeless(data, self._searched):
             self._refuse(Failure("bad_request", "This is not HTTP/1.1."), path_of(bytes(data)))
         elif len(data) > state.limits.max_head_bytes:
-            self._refuse_long_head(bytes(data))
+            self._refuse(too_long(bytes(data), state.limits), path_of(bytes(data)))
         else:
             if self._phase == WAITING:
                 self._phase = HEAD
@@ -171,15 +169,6 @@ class Connection(ClosingProtocol):
                     # Of a new connection the acceptance counts, else the first byte.
                     self.deadline = state.mono() + state.limits.head_timeout_s
             self._searched = max(0, len(data) - len(_HEAD_END) + 1)
-
-    def _refuse_long_head(self, head: bytes) -> None:
-        limits = self.state.limits
-        if len(head.partition(b"\r\n")[0]) > limits.max_target_bytes:
-            failure = Failure("uri_too_long", "The request line is too long.")
-        else:
-            size = limits.max_head_bytes
-            failure = Failure("headers_too_large", f"More than {size} bytes of headers.")
-        self._refuse(failure, path_of(head))
 
     def _start(self, head: bytes, rest: bytes) -> None:
         """Begin the call of a complete head; ``rest`` is what came after it."""
@@ -224,7 +213,8 @@ class Connection(ClosingProtocol):
             body = SizedBody(int(length), call.started)
             if int(length) > limit:
                 body.fail(too_large(limit))
-        body.expected = not rest and call.headers.get("expect", "").lower() == "100-continue"
+        expect = call.headers.get("expect", "").lower()
+        body.expected = call.modern and not rest and expect == "100-continue"
         call.incoming = self.unread = body
         if rest:
             self._receive_body(memoryview(rest))
@@ -330,7 +320,9 @@ class Connection(ClosingProtocol):
     def _finish(self) -> None:
         """A request is read and answered: on to the next."""
         self.deadline = EVERY_SWEEP
-        if not self._buffer:
+        if self.state.draining:
+            self._close(linger=bool(self._buffer))
+        elif not self._buffer:
             self._phase = WAITING
         elif not self._writing_paused:
             # Not at once: an answer given inside this call would come back here, ever deeper.
@@ -376,7 +368,7 @@ class Connection(ClosingProtocol):
 
     def drain(self) -> None:
         """Close if nothing is under way; otherwise the answer under way is the last."""
-        if self._phase == WAITING:
+        if self._phase == WAITING or (self._phase == BODY and self._call is None):
             self._close(linger=False)
 
     def _check_waiting(self, now: float) -> None:
@@ -402,12 +394,6 @@ class Connection(ClosingProtocol):
     def _check_silence(self, call: Call, now: float) -> None:
         call.flush()
         watch = call.idle
-        if watch is None or call.paused:
-            return
-        if self.out_bytes != watch.seen_bytes:
-            watch.seen_bytes = self.out_bytes
-            watch.since = now
-        elif now - watch.since >= watch.every_s:
-            watch.since = now
+        if watch is not None and not call.paused and watch.due(self.out_bytes, now):
             # By the loop, so that an error in the callback stays its own.
             self.state.loop.call_soon(call.run_idle_callback)

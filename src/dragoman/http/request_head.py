@@ -176,6 +176,13 @@ _BEGINNING: Final = re.compile(rb"(?:\r\n)?[A-Z]|\r?\Z|\r\n\Z")
 _BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 
 
+def too_long(head: bytes, limits: ServerLimits) -> Failure:
+    """The refusal of a head, whole or not, that is over the limit."""
+    if len(head.partition(b"\r\n")[0]) > limits.max_target_bytes:
+        return Failure("uri_too_long", "The request line is too long.")
+    return Failure("headers_too_large", f"More than {limits.max_head_bytes} bytes of headers.")
+
+
 def is_last(connection: str, modern: bool) -> bool:
     """Whether a ``Connection`` header ends the connection after the answer (RFC 9112 §9.3)."""
     options = [option.strip() for option in connection.lower().split(",")]
