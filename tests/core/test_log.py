@@ -13,6 +13,15 @@ from dragoman.observe.log import EventLine, Log
 from dragoman.supervisor import Supervisor
 
 
+def read(descriptor: int) -> bytes:
+    """What is there by now."""
+    try:
+        return os.read(descriptor, 1 << 20)
+    except BlockingIOError:
+        time.sleep(0.001)
+        return b""
+
+
 def lines(descriptor: int) -> list[dict[str, object]]:
     with os.fdopen(descriptor, "rb") as file:
         return [json.loads(line) for line in file.read().splitlines()]
@@ -40,17 +49,16 @@ def test_a_reader_that_does_not_read_costs_lines_and_says_how_many(
     for number in range(40):
         log.write(EventLine(time=float(number), event="x" * 10_000))
         log.flush()
-    with os.fdopen(reader, "rb") as file:
-        seen = b""
-        while seen.count(b"\n") < 10:
-            seen += file.read1(1 << 20)
-        while log._waiting:  # pyright: ignore[reportPrivateUsage]
-            seen += file.read1(1 << 20)
-            time.sleep(0.01)
-        log.write(EventLine(time=99.0, event="last"))
-        log.close()
-        os.close(writer)
-        seen += file.read()
+    os.set_blocking(reader, False)
+    seen = b""
+    while log.waiting:
+        seen += read(reader)
+    log.write(EventLine(time=99.0, event="last"))
+    log.close()
+    os.close(writer)
+    while more := read(reader):
+        seen += more
+    os.close(reader)
     said = [json.loads(line) for line in seen.splitlines()]
     dropped = [line["count"] for line in said if line["event"] == "log_lines_dropped"]
     assert said[-1]["event"] == "last"

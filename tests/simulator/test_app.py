@@ -245,7 +245,11 @@ async def test_connections_end_as_ordered(address: tuple[str, int]) -> None:
     assert ended.endswith(b"0\r\n\r\n") and ended.count(b"event: ") == 2
     cut = await raw(address, "truncate=2")
     assert not cut.endswith(b"0\r\n\r\n") and cut.count(b"event: ") == 2
-    assert await raw(address, "truncate=2", stream=False) == b""
+    try:
+        nothing = await raw(address, "truncate=2", stream=False)
+    except ConnectionResetError:
+        nothing = b""  # How a connection without an answer ends is the kernel's choice.
+    assert nothing == b""
     for simulate, stream in (("reset=2", True), ("reset", True), ("reset=2", False)):
         with pytest.raises(ConnectionResetError):
             await raw(address, simulate, stream)

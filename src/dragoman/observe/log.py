@@ -58,7 +58,9 @@ class Log:
         self._descriptor = descriptor
         self._lines: list[bytes] = []
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._waiting = 0
+        # Two counters, one writer each: a shared one would lose updates between the threads.
+        self._handed = 0
+        self._written = 0
         self._dropped = 0
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
@@ -68,19 +70,24 @@ class Log:
         self._lines.append(jsonio.encode(line))
         return len(self._lines) == 1
 
+    @property
+    def waiting(self) -> int:
+        """Bytes handed over and not yet written."""
+        return self._handed - self._written
+
     def flush(self) -> None:
         """Hand all waiting lines to the writer."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
         batch = b"\n".join(lines) + b"\n"
-        if self._waiting > MAX_WAITING_BYTES:
+        if self.waiting > MAX_WAITING_BYTES:
             self._dropped += len(lines)
             return
         if self._dropped:
             batch = b'{"event":"log_lines_dropped","count":%d}\n' % self._dropped + batch
             self._dropped = 0
-        self._waiting += len(batch)
+        self._handed += len(batch)
         self._queue.put(batch)
 
     def close(self) -> None:
@@ -99,4 +106,4 @@ class Log:
                 # Nobody reads the log any more; the gateway goes on without it.
                 continue
             finally:
-                self._waiting -= len(batch)
+                self._written += len(batch)
