@@ -20,20 +20,15 @@ from typing import Final, cast
 from dragoman.errors import Failure
 from dragoman.http.body import Body, ChunkedBody, SizedBody, too_large
 from dragoman.http.call import Call
-from dragoman.http.closing import (
-    BODY,
-    BUSY,
-    CLOSING,
-    EVERY_SWEEP,
-    HEAD,
-    WAITING,
-    ClosingProtocol,
-)
+from dragoman.http.closing import BODY, BUSY, CLOSING, EVERY_SWEEP, HEAD, WAITING, ClosingProtocol
 from dragoman.http.request_head import RequestLine, is_hopeless, is_last, path_of, too_long
 from dragoman.http.server_state import ServerState
 
 _HEAD_END: Final = b"\r\n\r\n"
 _CR: Final = 13
+_SHORT_BYTES: Final = 16_384
+"""Little enough to copy."""
+_LONG: Final = (b"", b"", b"")
 _NOTHING: Final = b""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _JSON: Final = (("content-type", "application/json"),)
@@ -88,7 +83,8 @@ class Connection(ClosingProtocol):
     def data_received(self, data: bytes) -> None:
         phase = self._phase
         if phase == WAITING:
-            head, end, rest = data.partition(_HEAD_END)
+            # The usual request is short, comes in one piece, and takes the short way.
+            head, end, rest = data.partition(_HEAD_END) if len(data) < _SHORT_BYTES else _LONG
             if end and data[0] != _CR and len(head) <= self.state.limits.max_head_bytes:
                 self._start(head, rest)
             else:
@@ -147,7 +143,8 @@ class Connection(ClosingProtocol):
         if found < 0:
             self._keep_head(data)
             return
-        head, rest = bytes(data[begin:found]), bytes(data[found + len(_HEAD_END) :])
+        head = bytes(data[begin:found])
+        rest = memoryview(data)[found + len(_HEAD_END) :]
         self._buffer = _NOTHING
         self._searched = 0
         if len(head) > self.state.limits.max_head_bytes:
@@ -170,7 +167,7 @@ class Connection(ClosingProtocol):
                     self.deadline = state.mono() + state.limits.head_timeout_s
             self._searched = max(0, len(data) - len(_HEAD_END) + 1)
 
-    def _start(self, head: bytes, rest: bytes) -> None:
+    def _start(self, head: bytes, rest: bytes | memoryview) -> None:
         """Begin the call of a complete head; ``rest`` is what came after it."""
         state = self.state
         try:
@@ -195,7 +192,7 @@ class Connection(ClosingProtocol):
             and not (rest and "content-encoding" in headers)
         ):
             self._phase = BUSY
-            call.content = rest
+            call.content = bytes(rest)
         else:
             self._phase = BODY
             self._start_body(call, rest)
@@ -204,7 +201,7 @@ class Connection(ClosingProtocol):
         state.running += 1
         call.task = state.spawn(self._run(call))
 
-    def _start_body(self, call: Call, rest: bytes) -> None:
+    def _start_body(self, call: Call, rest: bytes | memoryview) -> None:
         limit = self.state.limits.max_body_bytes
         length = call.headers.get("content-length")
         if length is None:
@@ -217,7 +214,7 @@ class Connection(ClosingProtocol):
         body.expected = call.modern and not rest and expect == "100-continue"
         call.incoming = self.unread = body
         if rest:
-            self._receive_body(memoryview(rest))
+            self._receive_body(rest)
 
     def _receive_body(self, data: bytes | memoryview) -> None:
         body = cast(Body, self.unread)
@@ -235,7 +232,7 @@ class Connection(ClosingProtocol):
         if call is not None:
             call.body_arrived()
 
-    def _receive_ahead(self, data: bytes) -> None:
+    def _receive_ahead(self, data: bytes | memoryview) -> None:
         """Keep what came before its turn, and stop reading beyond a bound."""
         if self._buffer:
             cast(bytearray, self._buffer).extend(data)
