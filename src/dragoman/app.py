@@ -139,7 +139,7 @@ class App:
         try:
             fresh = self._load()
             gateway = self._build(fresh)
-        except ConfigError as error:
+        except (ConfigError, ValueError) as error:
             self._event("reload_failed", str(error))
             return
         before, self.gateway, self.config = self.gateway, gateway, fresh

@@ -1,6 +1,7 @@
 """``dragoman serve`` as a person runs it: start, key, signals, log, mistakes."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -165,3 +166,15 @@ def test_fields_of_later_versions_are_named_at_the_start(tmp_path: Path) -> None
     with gateway(tmp_path, config) as running:
         assert "keys[0].budget_usd" in running.printed
         assert "storage.redis" in running.printed
+
+
+def test_a_damaged_key_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("{")
+    done = subprocess.run(
+        [sys.executable, "-m", "dragoman", "serve", "--port", "0"],
+        cwd=tmp_path, env={**os.environ, "DRAGOMAN_DATA": "."},
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "keys.json" in done.stderr
+    assert "Traceback" not in done.stderr

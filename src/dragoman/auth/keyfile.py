@@ -28,7 +28,10 @@ def read(folder: Path) -> list[StoredKey]:
     path = folder / "keys.json"
     if not path.exists():
         return []
-    return _decoder.decode(path.read_bytes()).keys
+    try:
+        return _decoder.decode(path.read_bytes()).keys
+    except (jsonio.Malformed, jsonio.Mismatch) as error:
+        raise ValueError(f"{path} is damaged: {error}; remove it to get a new key") from None
 
 
 def create(folder: Path, name: str) -> tuple[str, StoredKey]:

@@ -24,7 +24,7 @@ def serve_command(
 async def _serve(read: Callable[[], Config]) -> None:
     try:
         app = App(read, Log(sys.stdout.fileno()))
-    except ConfigError as error:
+    except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
     try:
