@@ -49,7 +49,9 @@ async def converse(exchange: Exchange) -> None:
     record.key = principal.name
     exchange.ticket = gw.limits.ticket(principal, record.usage, call.started)
     with exchange.ticket as ticket:
-        parsed = exchange.dialect.parse(await call.body(), gw.catalogue, strict=gw.options.strict)
+        # A body that came along with its head costs no coroutine.
+        body = await call.body() if call.content is None else call.content
+        parsed = exchange.dialect.parse(body, gw.catalogue, strict=gw.options.strict)
         exchange.accept(parsed, principal)
         if ticket.metered:
             ticket.reserve(estimate(parsed), gw.clock.mono())
@@ -67,8 +69,8 @@ async def converse(exchange: Exchange) -> None:
             reply = await attempts.whole(gw.pool, plan, up, record)
             record.usage.fold(reply.usage)
             created = int(gw.clock.wall())
-            body = exchange.dialect.reply(parsed, [reply], created, record.usage)
-            exchange.respond(200, body)
+            answer = exchange.dialect.reply(parsed, [reply], created, record.usage)
+            exchange.respond(200, answer)
 
 
 async def stream(
