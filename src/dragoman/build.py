@@ -10,6 +10,7 @@ from dragoman.auth.keyfile import StoredKey
 from dragoman.auth.keys import Keys, digest
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
+from dragoman.config.pending import served
 from dragoman.config.structs import AccountConfig, Config, KeyConfig
 from dragoman.gateway import Options
 from dragoman.http.client import Client, Target
@@ -21,8 +22,6 @@ from dragoman.upstream import Timeouts, UpstreamClient
 ANTHROPIC_VERSION = "2023-06-01"
 """Translated requests speak the API of this version, which still takes sampling parameters
 (protocol.md §0.1, decision 8)."""
-ALIVE = {"anthropic": ("claude-*",), "simulator": ("*",)}
-"""Providers whose carrier exists, and the models such an account serves unless it says."""
 SIMULATED = Settings(serve_retired=True)
 """The built-in upstream answers for every model of the catalogue: it is there to try things out."""
 
@@ -81,9 +80,7 @@ def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
     out."""
     simulator: Simulator | None = None
     made: list[Account] = []
-    for declared in config.accounts:
-        if declared.provider not in ALIVE:
-            continue
+    for declared in (config.accounts[index] for index in served(config)):
         client: UpstreamClient
         if declared.provider == "simulator":
             simulator = simulator or Simulator(clock, SIMULATED, rows)
@@ -97,8 +94,9 @@ def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
                 ),
                 clock=clock,
             )
-        models = declared.models or ALIVE[declared.provider]
-        account = Account(declared.name, declared.provider, client, headers(declared), models)
+        account = Account(
+            declared.name, declared.provider, client, headers(declared), declared.models
+        )
         account.weight = declared.weight
         account.priority = declared.priority
         account.max_concurrency = declared.max_concurrency
