@@ -2,9 +2,13 @@
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint format docs golden bench lock clean
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
-	then echo $$p; break; fi; done)
+# The first Python that will do, but rather one that does not load its interpreter as a shared
+# library (distributions' own do not, pyenv's often do): it serves a fifth more requests.
+WILL_DO := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+IS_FAST := from pathlib import Path; m = Path("/proc/self/maps"); exit(m.exists() and "libpython" in m.read_text())
+PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do \
+	if command -v $$p >/dev/null 2>&1 && $$p -c '$(WILL_DO)' 2>/dev/null; \
+	then : $${some:=$$p}; if $$p -c '$(IS_FAST)'; then some=$$p; break; fi; fi; done; echo $$some)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q

@@ -74,20 +74,20 @@ class Hints(NamedTuple):
 
 
 def claim(conversation: int, seed: int, weight: float) -> float:
-    """An account's claim on a conversation, between 0 and 1; the highest claim wins.
+    """An account's claim on a conversation, above 0 and at most 1; the highest claim wins.
 
     A uniform draw per (conversation, account), raised to ``1 / weight``: the order is that of
-    ``-weight / log(draw)``, without a logarithm for the usual weight of 1.
+    ``-weight / log(draw)``, without a logarithm for the usual weight of 1. Both are 64-bit hashes
+    and the seed is odd, so their product is as good as a third hash and much cheaper
+    (multiply-shift hashing).
     """
-    mixed = (conversation ^ seed) * 0x9E3779B97F4A7C15 & _MASK
-    mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93 & _MASK
-    draw = ((mixed ^ (mixed >> 32)) + 1) * _SCALE
+    draw = ((conversation * seed & _MASK) + 1) * _SCALE
     return draw if weight == 1 else draw ** (1 / weight)
 
 
 def seed(name: str) -> int:
-    """An account's 64-bit seed, from its name: stable over restarts and replicas."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+    """An account's odd 64-bit seed, from its name: stable over restarts and replicas."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) | 1
 
 
 def _opening(request: Request) -> bytes:

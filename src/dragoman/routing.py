@@ -32,33 +32,33 @@ def plan(wanted: Wanted, accounts: Sequence[Account], now: float) -> list[Accoun
     full).
     """
     model = wanted.model
-    serving = [account for account in accounts if account.serves(model)]
     ready = [
         account
-        for account in serving
-        if account.cool_until <= now and not 0 < account.max_concurrency <= account.in_flight
+        for account in accounts
+        if account.cool_until <= now
+        and not 0 < account.max_concurrency <= account.in_flight
+        and account.serves(model)
     ]
     if not ready:
-        if not serving:
-            raise Failure(
-                "no_account",
-                f"No upstream account serves the model `{model}`.",
-                retry_after_s=30,
-            )
-        ready = _last_resort(serving, now)
+        ready = _last_resort(model, accounts, now)
     if len(ready) == 1:
         return ready
     conversation = wanted.conversation
-    ranked = [
-        (-account.priority, -claim(conversation, account.seed, account.weight), index)
-        for index, account in enumerate(ready)
-    ]
-    ranked.sort()
-    return [ready[index] for _, _, index in ranked[: wanted.max_attempts]]
+    claims = {
+        account: (account.priority, claim(conversation, account.seed, account.weight))
+        for account in ready
+    }
+    ready.sort(key=claims.__getitem__, reverse=True)
+    return ready[: wanted.max_attempts]
 
 
-def _last_resort(serving: list[Account], now: float) -> list[Account]:
+def _last_resort(model: str, accounts: Sequence[Account], now: float) -> list[Account]:
     """Accounts to try although they are cooling: those that failed, not those that said "later"."""
+    serving = [account for account in accounts if account.serves(model)]
+    if not serving:
+        raise Failure(
+            "no_account", f"No upstream account serves the model `{model}`.", retry_after_s=30
+        )
     trial = [
         account
         for account in serving

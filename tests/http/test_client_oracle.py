@@ -82,7 +82,7 @@ def outcome(loop: asyncio.AbstractEventLoop, pieces: list[bytes]) -> Seen:
     connection.connection_lost(None)
     return Seen(
         connection.status,
-        decoded(connection.fields),
+        decoded(connection.head) if connection.status else {},
         body,
         connection.state == DONE,
         again,

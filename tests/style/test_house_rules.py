@@ -171,3 +171,9 @@ def test_lock_files_name_no_registry() -> None:
         assert "://" not in text
         assert "--index-url" not in text
         assert "--hash=sha256:" in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_no_possessive_groups(path: Path) -> None:
+    # Python 3.11.0 to 3.11.4 match them wrongly; an atomic group says the same.
+    assert not re.search(r"\)[*+?]\+(?![,.])", path.read_text())

@@ -127,7 +127,7 @@ def _spatial_extents(data: bytes) -> tuple[int, int]:
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
-_COMMENTS = rb"(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+"
+_COMMENTS = rb"(?>(?:<!--(?>(?:[^-]++|-(?!->))*)-->\s*+)*)"
 _SVG_HEAD = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*+>\s*+)?%b(?:<!DOCTYPE\s+svg[^>]*+>\s*+)?%b<svg[\s>]"
     % (_COMMENTS, _COMMENTS)

@@ -57,6 +57,13 @@ class Decoder(Generic[T]):
         except RecursionError:
             raise Malformed("the JSON is nested too deeply") from None
 
+    def attempt(self, data: bytes | Raw) -> T | None:
+        """The value, or ``None`` where :meth:`decode` would raise."""
+        try:
+            return self._decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
 
 _any_decoder: Decoder[Any] = Decoder(object)
 

@@ -179,7 +179,10 @@ class Connection(ClosingProtocol):
         self.deadline = EVERY_SWEEP
         self._accepted_bytes = -1
         connection = headers.get("connection")
-        self.last = not line.modern if connection is None else is_last(connection, line.modern)
+        if connection == "keep-alive":
+            self.last = False
+        else:
+            self.last = not line.modern if connection is None else is_last(connection, line.modern)
         length = headers.get("content-length")
         if length is None and "transfer-encoding" not in headers:
             self._phase = BUSY

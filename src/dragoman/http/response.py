@@ -23,18 +23,18 @@ class Response:
     Of ``headers`` the names are lower-case; values of repeated ones are joined by ``", "``.
     """
 
-    __slots__ = ("_connection", "_fields", "_over", "status")
+    __slots__ = ("_connection", "_head", "_over", "status")
 
     def __init__(self, connection: UpstreamConnection) -> None:
         self._connection: UpstreamConnection | None = connection
         self._over = False
         self.status = connection.status
-        self._fields = connection.fields
+        self._head = connection.head
 
     @property
     def headers(self) -> dict[str, str]:
         """All headers. Most answers' are never looked at, so they are decoded at each use."""
-        return decoded(self._fields)
+        return decoded(self._head)
 
     @property
     def ended(self) -> bool:
@@ -145,9 +145,9 @@ def response(connection: UpstreamConnection) -> Response:
     Raises ``Failure("upstream_nonsense")`` for an unknown content coding, and closes the
     connection.
     """
-    if "content-encoding" not in connection.names:
+    if not connection.coded:
         return Response(connection)
-    coding = decoded(connection.fields)["content-encoding"].lower()
+    coding = decoded(connection.head)["content-encoding"].lower()
     if coding in CODINGS:
         return CompressedResponse(connection, coding)
     if coding in ("", "identity"):

@@ -39,21 +39,8 @@ BODY: Final = 2
 DONE: Final = 3
 DEAD: Final = 4
 
+_HEAD_END: Final = b"\r\n\r\n"
 _GIVEN_UP: Final = Failure("upstream_reset", "The connection to the upstream was given up.")
-_MAX_KNOWN_NAMES: Final = 1024
-
-
-class _Names(dict[bytes, str]):
-    """Header names as they come → lower case; the few that there are, remembered."""
-
-    def __missing__(self, raw: bytes) -> str:
-        name = raw.decode("latin-1").lower()
-        if len(self) < _MAX_KNOWN_NAMES:
-            self[raw] = name
-        return name
-
-
-_names: Final = _Names()
 
 
 class Nonsense(Exception):
@@ -85,19 +72,18 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     """A keep-alive connection, for one request at a time."""
 
     __slots__ = (
-        "_fields",
         "_head_only",
         "_paused",
         "_stall_s",
         "_unread",
         "bulky",
+        "coded",
         "failure",
-        "fields",
+        "head",
         "head_room",
         "keep",
         "limit_s",
         "loop",
-        "names",
         "on_body",
         "owner",
         "parser",
@@ -117,19 +103,18 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.waiter: asyncio.Future[None] | None = None
         self.failure = _GIVEN_UP
         self.status = 0
-        self.fields: list[tuple[bytes, bytes]] = []
-        """The response's header lines as they came."""
-        self.names: dict[str, bytes] = {}
-        """Their lower-case names, each with its last value as it came."""
+        self.head = b""
+        """The response's head as it came; before it is complete, what came of it."""
         self.head_room = MAX_HEAD_BYTES
         self.pieces: list[bytes] = []
         self.on_body = self.pieces.append
+        self.coded = False
+        """The body has a content coding."""
         self.keep = False
         self.bulky = False
         self.quiet_s = 0.0
         self.limit_s = 0.0
         self._stall_s = 0.0
-        self._fields: list[tuple[bytes, bytes]] = []
         self._unread = 0
         self._paused = False
         self._head_only = False
@@ -147,6 +132,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.state = HEAD
         self.status = 0
         self.head_room = MAX_HEAD_BYTES
+        self.head = b""
         self.quiet_s = 0.0
         self.limit_s, self._stall_s = limits_s
         self._head_only = head_only
@@ -234,6 +220,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
                 self._feed_long_head(data)
                 return
             self.head_room -= len(data)
+            self.head += data
         else:
             self.abort()
             return
@@ -267,26 +254,26 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def on_message_begin(self) -> None:
         if self.state == DONE:
             raise _Stop
-        # What an informational response, or the trailers of the last one, left.
-        self._fields.clear()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
-        fields = self._fields
+        # llhttp has checked every line; a callback for each would cost more than all the rest.
+        head, end, rest = self.head.lstrip(b"\r\n").partition(_HEAD_END)
+        if not end:
+            raise Nonsense("a head without its empty line")
         if status < 200:
             if status < 100 or status == 101:
                 raise Nonsense(f"status {status}")
+            self.head = rest
             return
-        if len(fields) > MAX_HEADERS:
-            raise Nonsense(f"{len(fields)} headers")
-        self.names = names = {_names[name]: value for name, value in fields}
-        if "transfer-encoding" in names and not _is_chunked(fields):
+        count = head.count(b"\n")
+        if count > MAX_HEADERS:
+            raise Nonsense(f"{count} headers")
+        self.head = head
+        names = head.lower()
+        self.coded = b"\ncontent-encoding:" in names
+        if b"\ntransfer-encoding:" in names and not _is_chunked(head):
             raise Nonsense("an unknown transfer coding")
-        self.fields = fields
-        self._fields = []
         self.status = status
         self.quiet_s = 0.0
         self.limit_s = self._stall_s
@@ -377,20 +364,29 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def ends_with_stream(self) -> bool:
         """Whether the end of the stream is the end of the body (RFC 9112 §6.3, rule 8)."""
-        return "content-length" not in self.names and "transfer-encoding" not in self.names
+        names = self.head.lower()
+        return b"\ncontent-length:" not in names and b"\ntransfer-encoding:" not in names
 
 
-def _is_chunked(fields: list[tuple[bytes, bytes]]) -> bool:
+def _is_chunked(head: bytes) -> bool:
     """Whether the body is what llhttp, too, takes for chunked: it knows no tab at the end."""
-    codings = [value for name, value in fields if name.lower() == b"transfer-encoding"]
-    return len(codings) == 1 and codings[0].rstrip(b" ").lower() == b"chunked"
+    codings = [value for name, value in _lines(head) if name == "transfer-encoding"]
+    return len(codings) == 1 and codings[0].rstrip(" ").lower() == "chunked"
 
 
-def decoded(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _lines(head: bytes) -> list[tuple[str, str]]:
+    """Lower-case names, and values as they came but for white space before them."""
+    lines: list[tuple[str, str]] = []
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        lines.append((name.lower(), value.lstrip(" \t")))
+    return lines
+
+
+def decoded(head: bytes) -> dict[str, str]:
     """Headers as text: lower-case names, values of repeated ones joined by ``", "``."""
     headers: dict[str, str] = {}
-    for raw, value in fields:
-        name = _names[raw]
-        text = value.decode("latin-1").rstrip(" \t")
+    for name, value in _lines(head):
+        text = value.rstrip(" \t")
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers

@@ -13,7 +13,6 @@ import threading
 import msgspec
 
 from dragoman.codec import jsonio
-from dragoman.errors import Outcome
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 FLUSH_S = 0.1
@@ -30,7 +29,7 @@ class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="re
     account: str
     attempts: int
     status: int
-    outcome: Outcome
+    outcome: str
     stream: bool
     duration_ms: float
     first_byte_ms: float = 0.0

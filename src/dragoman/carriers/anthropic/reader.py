@@ -28,7 +28,7 @@ from dragoman.hub.events import (
     UpstreamError,
 )
 
-_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_STRING = rb'"[^"\\\x00-\x1f]*+(?>(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*)"'
 _INDEX = rb"(0|[1-9][0-9]{0,5})"
 _COMMON = re.compile(
     rb'event: content_block_delta\r?\ndata: \{"type": ?"content_block_delta", ?"index": ?%b, ?'

@@ -9,6 +9,7 @@ from dragoman.codec import jsonio
 from dragoman.errors import Failure
 from dragoman.hub.events import Reply, UpstreamError
 from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
+from dragoman.hub.usage import WireUsage
 
 _NOTHING = Raw(b"")
 
@@ -27,7 +28,7 @@ class WireBlock(Struct):
     input: Raw = Raw(b"{}")
 
 
-class WireReply(Struct):
+class WireMessage(Struct):
     type: str = "message"
     id: str = ""
     model: str = ""
@@ -35,8 +36,15 @@ class WireReply(Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
-    usage: Raw = NULL
     error: ErrorBody | None = None
+
+
+class WireReply(WireMessage):
+    usage: WireUsage | None = None
+
+
+class _Usage(Struct):
+    usage: Raw = NULL
 
 
 class _Contents(Struct):
@@ -44,7 +52,11 @@ class _Contents(Struct):
 
 
 _replies = jsonio.Decoder(WireReply)
+_messages = jsonio.Decoder(WireMessage)
+_usages = jsonio.Decoder(_Usage)
 _contents = jsonio.Decoder(_Contents)
+
+Block = Text | Thinking | RedactedThinking | ToolUse | Raw
 
 _KNOWN = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
 
@@ -67,7 +79,7 @@ def read_reply(body: bytes) -> Reply:
 
 
 def _read(body: bytes) -> Reply:
-    message = _replies.decode(body)
+    message, usage = _decode(body)
     if message.error is not None:
         raise stream_failure(UpstreamError(message.error.type, message.error.message))
     if message.type != "message":
@@ -75,29 +87,49 @@ def _read(body: bytes) -> Reply:
     blocks = message.content
     if blocks is None:
         raise jsonio.Mismatch("Missing content", "content")
-    unknown: list[Raw] = []
-    if any(block.type not in _KNOWN for block in blocks):
-        unknown = _contents.decode(body).content
+    details = message.stop_details
     return Reply(
-        id=message.id,
-        model=message.model,
-        content=[
-            _block(block) if block.type in _KNOWN else unknown[at]
-            for at, block in enumerate(blocks)
-        ],
-        stop_reason=message.stop_reason,
-        stop_sequence=message.stop_sequence,
-        explanation=message.stop_details.explanation if message.stop_details else None,
-        usage=read_usage(message.usage),
+        message.id,
+        message.model,
+        _content(blocks, body),
+        message.stop_reason,
+        message.stop_sequence,
+        details.explanation if details is not None else None,
+        usage,
     )
+
+
+def _decode(body: bytes) -> tuple[WireMessage, WireUsage]:
+    """A reply and its usage, which is read field by field if it is not what it should be."""
+    try:
+        message = _replies.decode(body)
+    except jsonio.Mismatch as error:
+        if not error.path.startswith("usage"):
+            raise
+        return _messages.decode(body), read_usage(_usages.decode(body).usage)
+    return message, message.usage or WireUsage()
+
+
+def _content(blocks: list[WireBlock], body: bytes) -> list[Block]:
+    """The blocks; those of a kind we do not know as they came."""
+    found: list[Block] = []
+    raws: list[Raw] | None = None
+    for at, block in enumerate(blocks):
+        if block.type in _KNOWN:
+            found.append(_block(block))
+        else:
+            if raws is None:
+                raws = _contents.decode(body).content
+            found.append(raws[at])
+    return found
 
 
 def _block(block: WireBlock) -> Text | Thinking | RedactedThinking | ToolUse:
     if block.type == "text":
         string(block.text, "content.text")
         citations = block.citations
-        if citations is not UNSET and bytes(citations) in (b"null", b"[]"):
-            citations = UNSET
+        if citations is UNSET or bytes(citations) in (b"null", b"[]"):
+            return Text(block.text)
         return Text(block.text, citations=citations)
     if block.type == "tool_use":
         if bytes(block.input)[:1] != b"{":

@@ -14,7 +14,7 @@ from dragoman.errors import Failure
 
 _MESSAGES = b'"messages"'
 _NAMES = (b'"model"', b'"stream"', _MESSAGES)
-_TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*+")(\s*:)?|([\[{])|([\]}])', re.DOTALL)
+_TOKEN = re.compile(rb'("[^"\\]*+(?>(?:\\.[^"\\]*+)*)")(\s*:)?|([\[{])|([\]}])', re.DOTALL)
 
 
 def refuse(body: bytes, messages: Raw) -> None:

@@ -20,6 +20,7 @@ from dragoman.dialects.chat.forcing import settle_forced_tool, settle_thinking
 from dragoman.dialects.chat.parsed import Notes, Parsed
 from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
+from dragoman.dialects.chat.usual import usual
 from dragoman.hub.request import Metadata, Request, ToolChoice
 
 _requests = Reader(ChatRequest)
@@ -57,6 +58,11 @@ def _unwrapped(body: bytes) -> bytes:
 def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
     if not jsonio.is_utf8(body):
         raise invalid_json("it is not UTF-8")
+    return usual(body, catalogue) or full(body, catalogue, notes)
+
+
+def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
+    """Read a request of any kind; ``body`` is UTF-8. Raises :class:`Failure`, ``Malformed``."""
     asked: ChatRequest = _requests.read(body, "", notes)
     messages: list[Message] = _messages.read(asked.messages, "messages", notes)
     duplicates.refuse(body, asked.messages)

@@ -30,11 +30,17 @@ def max_tokens(request: ChatRequest, model: Model, room: int, notes: Notes) -> i
         asked, name = request.max_tokens, "max_tokens"
     most = model.max_output_tokens
     if asked is None:
-        return most if request.stream else min(most, DEFAULT_MAX_TOKENS + room)
+        return default_limit(model, stream=bool(request.stream), room=room)
     if asked > most:
         notes.warn(name, f"the model writes at most {most} tokens")
         return most
     return asked
+
+
+def default_limit(model: Model, *, stream: bool, room: int = 0) -> int:
+    """The limit where the client names none."""
+    most = model.max_output_tokens
+    return most if stream else min(most, DEFAULT_MAX_TOKENS + room)
 
 
 def sample(request: ChatRequest, out: Request, model: Model, notes: Notes) -> None:

@@ -10,9 +10,9 @@ from dragoman.errors import Failure
 
 _QUOTE = ord('"')
 _BLANK = re.compile(
-    rb'"(?:[ \t]|\\[nrtf]|\\u00(?:09|0[aAbBcCdD]|1[cdefCDEF]|20|85|[aA]0)|\\u1680|\\u3000'
+    rb'"(?>(?:[ \t]++|\\[nrtf]|\\u00(?:09|0[aAbBcCdD]|1[cdefCDEF]|20|85|[aA]0)|\\u1680|\\u3000'
     rb"|\\u20(?:0[0-9aA]|2[89fF]|5[fF])|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
-    rb'|\xe2\x81\x9f|\xe3\x80\x80)*+"'
+    rb'|\xe2\x81\x9f|\xe3\x80\x80)*)"'
 )
 """A literal of nothing but white space, escaped or not. Anthropic refuses such texts
 (protocol.md §2b rule 4)."""

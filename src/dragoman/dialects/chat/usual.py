@@ -1,0 +1,103 @@
+"""The usual request, texts that alternate and a limit or two, read the short way.
+
+Most requests of a chat hold nothing else, and asking each of a dozen modules whether its parameter
+is there costs more than all that such a request needs. :func:`usual` takes what needs no decision
+and leaves everything else, mistakes included, to ``request.py``; a property test proves that both
+read the same.
+"""
+
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta, Raw
+
+from dragoman.catalogue.catalogue import Catalogue
+from dragoman.codec import jsonio
+from dragoman.dialects.chat import duplicates
+from dragoman.dialects.chat.parsed import Parsed
+from dragoman.dialects.chat.sampling import default_limit
+from dragoman.dialects.chat.shapes import Count, Shape, StreamOptions
+from dragoman.dialects.chat.texts import TEXT, kind
+from dragoman.hub.request import Message, Request, Role, Text
+
+
+class Said(Shape):
+    role: Literal["user", "assistant", "system", "developer"]
+    content: Raw
+
+
+class Asked(Shape):
+    model: str
+    messages: Raw
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+
+
+_requests = jsonio.Decoder(Asked)
+_messages = jsonio.Decoder(list[Said])
+_MOST_MESSAGES = 100_000
+
+
+class _Talk(NamedTuple):
+    system: list[Text]
+    turns: list[Message]
+    origins: list[int]
+
+
+def usual(body: bytes, catalogue: Catalogue) -> Parsed | None:
+    """The request, or ``None`` where there is anything to decide or to complain about.
+
+    ``body`` is UTF-8. Raises :class:`Failure` for what only shows at the end: a name that stands
+    twice, a model that does not exist.
+    """
+    asked = _requests.attempt(body)
+    messages = None if asked is None else _messages.attempt(asked.messages)
+    if asked is None or messages is None or len(messages) > _MOST_MESSAGES:
+        return None
+    talk = _Talk([], [], [])
+    if not _alternating(messages, talk):
+        return None
+    duplicates.refuse(body, asked.messages)
+    model, wire_id, warning = catalogue.resolve(asked.model)
+    stream = asked.stream is True
+    limit = asked.max_completion_tokens or asked.max_tokens or default_limit(model, stream=stream)
+    temperature = asked.temperature
+    if warning or limit > model.max_output_tokens:
+        return None
+    if temperature is not None and model.sampling not in ("free", "one_of"):
+        return None
+    out = Request(wire_id, limit, messages=talk.turns, stream=stream)
+    if talk.system:
+        out.system = talk.system
+    if temperature is not None:
+        out.temperature = temperature
+    options = asked.stream_options
+    with_usage = options is not None and options.include_usage is True
+    parsed = Parsed(out, model, asked.model, stream, 1, with_usage, [], "", "", "")
+    parsed.origins = talk.origins
+    if asked.max_completion_tokens is not None:
+        parsed.limit_name = "max_completion_tokens"
+    return parsed
+
+
+def _alternating(messages: list[Said], talk: _Talk) -> bool:
+    """Whether it is system texts, then texts of user and assistant in turn, the user's the last.
+
+    Fills ``talk``.
+    """
+    system, turns, origins = talk
+    for at, said in enumerate(messages):
+        role = said.role
+        due: Role = "assistant" if len(turns) & 1 else "user"
+        if kind(said.content) != TEXT:
+            return False
+        if role == due:
+            turns.append(Message(due, [Text(said.content)]))
+            origins.append(at)
+        elif not turns and role in ("system", "developer"):
+            system.append(Text(said.content))
+        else:
+            return False
+    return len(turns) & 1 == 1
