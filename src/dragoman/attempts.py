@@ -43,14 +43,16 @@ class Upstream:
 class Answer:
     """A stream that has begun. ``async with`` it: leaving closes the upstream or gives it back."""
 
-    __slots__ = ("_first", "_pool", "_reader", "_response", "account")
+    __slots__ = ("_failure", "_first", "_pool", "_reader", "_response", "_take", "account")
 
     def __init__(self, account: Account, pool: Pool, response: UpstreamResponse) -> None:
         self.account = account
         self._pool = pool
         self._response = response
         self._reader = anthropic.Reader()
-        self._first: list[Event] | None = None
+        self._first: list[Event] = []
+        self._failure: Failure | None = None
+        self._take: Callable[[list[Event]], bool] | None = None
 
     async def begin(self) -> None:
         """Wait for the first event that holds a piece of the answer.
@@ -73,32 +75,41 @@ class Answer:
                     self._first = waiting
                     return
 
-    def __aiter__(self) -> "Answer":
-        return self
+    async def pump(self, take: Callable[[list[Event]], bool]) -> bool:
+        """Hand the events of every upstream read to ``take`` at the moment they arrive.
 
-    async def __anext__(self) -> list[Event]:
-        """The events of one upstream read.
-
-        Raises Failure when the stream breaks or reports an error.
+        True at the end of the answer; false as soon as ``take`` answers false, and then it may be
+        called again. Raises Failure when the stream breaks or reports an error, after what came
+        before it was handed over.
         """
-        events = self._first
-        if events is not None:
-            self._first = None
-        elif self._reader.done:
-            raise StopAsyncIteration
-        else:
-            data = await self._response.read()
-            if not data:
-                self._reader.close()
-                raise StopAsyncIteration
-            events = self._reader.feed(data)
-        if self._reader.done and events and isinstance(last := events[-1], UpstreamError):
-            if len(events) == 1:
-                raise anthropic.stream_failure(last)
+        self._take = take
+        events, self._first = self._first, []
+        ended = False
+        if self._deliver(events):
+            ended = await self._response.pour(self._arrived)
+        if self._failure is not None:
+            raise self._failure
+        if ended and not self._reader.done:
+            self._reader.close()
+        return self._reader.done
+
+    def _arrived(self, data: bytes) -> bool:
+        try:
+            return self._deliver(self._reader.feed(data))
+        except Failure as failure:
+            self._failure = failure
+            return False
+
+    def _deliver(self, events: list[Event]) -> bool:
+        """Hand events over; whether more is wanted."""
+        done = self._reader.done
+        if done and events and isinstance(last := events[-1], UpstreamError):
             # What came before the error is the client's; the error itself comes next.
-            events.pop()
-            self._first = [last]
-        return events
+            self._failure = anthropic.stream_failure(last)
+            del events[-1]
+        if events and self._take is not None and not self._take(events):
+            return False
+        return not done
 
     async def __aenter__(self) -> "Answer":
         return self

@@ -16,6 +16,7 @@ from dragoman.account import Account
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Writer
 from dragoman.exchange import Exchange
+from dragoman.hub.events import Event
 from dragoman.hub.usage import Usage
 from dragoman.record import fold
 
@@ -74,14 +75,15 @@ async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> 
     """One choice's events into the shared stream."""
     call = exchange.call
     usage = Usage()
+
+    def relay(events: list[Event]) -> bool:
+        fold(usage, events)
+        call.write(writer.feed(events))
+        return not call.paused
+
     try:
-        async for events in answer:
-            fold(usage, events)
-            data = writer.feed(events)
-            if data:
-                call.write(data)
-                if call.paused:
-                    await call.drained()
+        while not await answer.pump(relay):
+            await call.drained()
     finally:
         exchange.record.usage.add(usage)
     call.write(writer.finish())

@@ -15,6 +15,7 @@ from dragoman.errors import Failure, Outcome
 from dragoman.exchange import Exchange, estimate
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
+from dragoman.hub.events import Event
 from dragoman.observe.redaction import frames
 from dragoman.record import Record, fold
 
@@ -80,15 +81,16 @@ async def stream(
     call, gw, record = exchange.call, exchange.gw, exchange.record
     exchange.keep_alive()
     writer = exchange.dialect.writer(parsed, int(gw.clock.wall()), 0)
+
+    def relay(events: list[Event]) -> bool:
+        fold(record.usage, events)
+        call.write(writer.feed(events))
+        return not call.paused
+
     async with await attempts.stream(gw.pool, plan, up, record) as answer:
         exchange.begin()
         exchange.forget_request(parsed, up)
-        async for events in answer:
-            fold(record.usage, events)
-            data = writer.feed(events)
-            if data:
-                call.write(data)
-                if call.paused:
-                    await call.drained()
+        while not await answer.pump(relay):
+            await call.drained()
         # The client has its end before the upstream connection is brought to its own.
         call.end(writer.close(record.usage))

@@ -3,6 +3,7 @@
 Two things do: ``http.client.Client`` over the network, and the built-in simulator in process.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 
@@ -28,6 +29,10 @@ class UpstreamResponse(Protocol):
         ...
 
     async def read(self) -> bytes: ...
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Hand what arrives to ``sink``: True at the end, false when ``sink`` said so."""
+        ...
+
     async def body(self, limit_bytes: int) -> bytes: ...
     def close(self) -> None: ...
 
@@ -39,3 +44,11 @@ class UpstreamClient(Protocol):
         self, method: str, path: str, headers: bytes, body: bytes, timeouts: Timeouts
     ) -> UpstreamResponse: ...
     async def close(self) -> None: ...
+
+
+async def pour(response: UpstreamResponse, sink: Callable[[bytes], bool]) -> bool:
+    """:meth:`UpstreamResponse.pour` by reading."""
+    while data := await response.read():
+        if not sink(data):
+            return False
+    return True

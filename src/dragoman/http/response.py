@@ -7,11 +7,13 @@ the socket.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from dragoman.errors import Failure
 from dragoman.http.inflate import CODINGS, BadCoding, Inflater
 from dragoman.http.upstream_connection import DEAD, DONE, UpstreamConnection, decoded
+from dragoman.upstream import pour
 
 MAX_INFLATED_BYTES: Final = 67108864
 """The most that a compressed body may become."""
@@ -67,6 +69,34 @@ class Response:
         if connection.state == DONE:
             self._finish(connection)
         return data
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Hand every burst of body bytes to ``sink`` at the moment it arrives.
+
+        True at the end of the body; false as soon as ``sink`` answers false, and then it may be
+        called again. A burst costs no step of the task, which is a third of its price. Raises what
+        :meth:`read` does; ``sink`` must not raise.
+        """
+        connection = self._connection
+        if connection is None:
+            return not await self.read()
+        while True:
+            if connection.pieces and not sink(connection.take()):
+                return False
+            if connection.state == DONE:
+                self._finish(connection)
+                return True
+            if connection.state == DEAD:
+                raise connection.failure
+            connection.sink = sink
+            try:
+                await connection.wait()
+            except (asyncio.CancelledError, GeneratorExit):
+                self.close()
+                raise
+            if connection.sink is None:
+                return False
+            connection.sink = None
 
     async def body(self, limit_bytes: int) -> bytes:
         """The rest of the body, whole.
@@ -134,6 +164,9 @@ class CompressedResponse(Response):
             return data
         detail = "the compressed body ends early"
         raise Failure("upstream_truncated", "The upstream's answer ended early.", detail=detail)
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        return await pour(self, sink)
 
     async def body(self, limit_bytes: int) -> bytes:
         return await self._gather(limit_bytes)

@@ -9,7 +9,8 @@ consumes it before the read callback returns, and whoever waits is woken at most
                         │                         │
                         └───── any failure ───────┴──► DEAD    (the socket is closed at once)
 
-Body pieces wait in ``pieces`` until the reader takes them all, as one. More than :data:`HIGH_WATER`
+Body pieces wait in ``pieces`` until the reader takes them all, as one; while there is a ``sink``
+they go there at the end of each read, without waking anybody. More than :data:`HIGH_WATER`
 bytes waiting stop the socket's reads until then. ``quiet_s`` is the silence so far, as the owner's
 sweep counts it.
 
@@ -17,6 +18,7 @@ RFC 9112 is the rule for framing: §6.3 for where a body ends, §8 for bodies th
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -89,6 +91,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "parser",
         "pieces",
         "quiet_s",
+        "sink",
         "state",
         "status",
         "transport",
@@ -110,6 +113,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.on_body = self.pieces.append
         self.coded = False
         """The body has a content coding."""
+        self.sink: Callable[[bytes], bool] | None = None
+        """Where body bytes go at once instead of waiting; false when it has had enough."""
         self.keep = False
         self.bulky = False
         self.quiet_s = 0.0
@@ -233,6 +238,10 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._unread += len(data)
             if self._unread >= HIGH_WATER:
                 self._fall_behind()
+            sink = self.sink
+            if sink is not None and self.pieces and not sink(self.take()):
+                self.sink = None
+                self._wake()
         waiter = self.waiter
         if waiter is not None and (self.pieces or self.state != state):
             self.waiter = None
@@ -348,7 +357,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self.fail("upstream_reset", "The upstream closed the connection.", detail)
         elif state == BODY:
             if exc is not None:
-                detail = f"reset inside the response: {exc}"
+                # Anything but an OSError is a bug of ours, and its text may quote the answer.
+                why = exc if isinstance(exc, OSError) else type(exc).__name__
+                detail = f"reset inside the response: {why}"
                 self.fail("upstream_reset", "The upstream closed the connection.", detail)
             elif self.ends_with_stream():
                 self.state = DONE

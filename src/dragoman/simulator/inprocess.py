@@ -15,7 +15,7 @@ from dragoman.errors import Failure
 from dragoman.simulator.faults import Ending
 from dragoman.simulator.pacing import Pacer
 from dragoman.simulator.service import Answer, Incoming, Simulator
-from dragoman.upstream import Timeouts
+from dragoman.upstream import Timeouts, pour
 
 # As the network client words them.
 _CLOSED = "The upstream closed the connection."
@@ -82,6 +82,10 @@ class InProcessResponse:
             return made
         self._events = None
         return await self._end()
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Hand what is due to ``sink``; see ``upstream.UpstreamResponse``."""
+        return await pour(self, sink)
 
     async def _end(self) -> bytes:
         match self._ending:
