@@ -95,10 +95,11 @@ class Answer:
 
     def _arrived(self, data: bytes) -> bool:
         try:
-            return self._deliver(self._reader.feed(data))
+            events = self._reader.feed(data)
         except Failure as failure:
             self._failure = failure
             return False
+        return self._deliver(events)
 
     def _deliver(self, events: list[Event]) -> bool:
         """Hand events over; whether more is wanted."""

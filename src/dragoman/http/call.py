@@ -269,6 +269,12 @@ class Call:
             return
         if self._framing == _CHUNKED:
             data = b"%x\r\n%b\r\n" % (len(data), data)
+            if not self._head:
+                # What every event of every stream comes to.
+                wire = self._wire
+                wire.out_bytes += len(data)
+                wire.transport.write(data)
+                return
         elif self._framing == _MUTE:
             data = b""
         self._send(data)

@@ -234,14 +234,18 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         except (HttpParserError, HttpParserUpgrade) as error:
             self._stopped(error)
             return
-        if self.state != HEAD:
+        pieces, sink = self.pieces, self.sink
+        if sink is not None and pieces:
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            self._unread = 0
+            if not sink(body):
+                self.sink = None
+                self._wake()
+        elif self.state != HEAD:
             self._unread += len(data)
             if self._unread >= HIGH_WATER:
                 self._fall_behind()
-            sink = self.sink
-            if sink is not None and self.pieces and not sink(self.take()):
-                self.sink = None
-                self._wake()
         waiter = self.waiter
         if waiter is not None and (self.pieces or self.state != state):
             self.waiter = None

@@ -48,6 +48,17 @@ _KINDS: dict[bytes, type[TextDelta] | type[ThinkingDelta] | type[InputDelta]] = 
 }
 """What stands between the two names in :data:`_COMMON` → the event."""
 
+
+
+class _Numbers(dict[bytes, int]):
+    """What :func:`int` says, without asking it for the indices that every stream has."""
+
+    def __missing__(self, digits: bytes) -> int:
+        return int(digits)
+
+
+_numbers = _Numbers({b"%d" % index: index for index in range(16)})
+
 _DELTA = re.compile(
     rb'\s*\{\s*"type"\s*:\s*"content_block_delta"\s*,\s*"index"\s*:\s*%b\s*,\s*"delta"\s*:\s*\{\s*'
     rb'"type"\s*:\s*"(text_delta|thinking_delta|input_json_delta)"\s*,\s*'
@@ -74,13 +85,9 @@ class Reader:
         self._between = fast
         """Whether the pattern may be tried: the framing stands between two events."""
         self._started = False
-        self._done = False
-        self._error: UpstreamError | None = None
-
-    @property
-    def done(self) -> bool:
+        self.done = False
         """Whether the stream's last event, its end or an error, has been read."""
-        return self._done
+        self._error: UpstreamError | None = None
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes."""
@@ -98,19 +105,19 @@ class Reader:
         """
         if self._error is not None:
             raise stream_failure(self._error)
-        if not self._done:
+        if not self.done:
             raise Failure(
                 "upstream_truncated", "The upstream's stream ended before its answer was complete."
             )
 
     def _take_others(self, data: bytes, at: int, events: list[Event]) -> None:
-        while at < len(data) and not self._done:
+        while at < len(data) and not self.done:
             framed, at = self._sse.take(data, at)
             if framed is not None:
                 self._read(framed, events)
-                if self._fast and not self._done:
+                if self._fast and not self.done:
                     at = _take_common(data, at, events)
-        self._between = self._fast and not self._done and self._sse.between
+        self._between = self._fast and not self.done and self._sse.between
 
     def _read(self, framed: sse.Event, events: list[Event]) -> None:
         event = read_event(framed)
@@ -121,20 +128,20 @@ class Reader:
                 return
             self._started = True
         elif isinstance(event, MessageStop):
-            self._done = True
+            self.done = True
         elif isinstance(event, UpstreamError):
-            self._done, self._error = True, event
+            self.done, self._error = True, event
         events.append(event)
 
 
 def _take_common(data: bytes, at: int, events: list[Event]) -> int:
     """All common deltas that stand next to each other from ``at``; returns where they end."""
-    match = _COMMON.match
-    while found := match(data, at):
+    size = len(data)
+    while at < size and (found := _COMMON.match(data, at)):
         index, kind, literal = found.groups()
         if not literal.isascii() and not jsonio.is_utf8(literal):
             raise _nonsense("not UTF-8", literal)
-        events.append(_KINDS[kind](int(index), literal))
+        events.append(_KINDS[kind](_numbers[index], literal))
         at = found.end()
     return at
 

@@ -82,12 +82,14 @@ class StreamWriter:
     def feed(self, events: list[Event]) -> bytes:
         """The chunks that the events of one read make."""
         parts: list[bytes] = []
+        head = self._text_head
         for event in events:
-            if isinstance(event, TextDelta) and self._text_head:
+            if head and type(event) is TextDelta:
                 if event.text != _EMPTY:
-                    parts += (self._text_head, event.text, self._text_tail)
+                    parts += (head, event.text, self._text_tail)
             else:
                 self._rare(event, parts)
+                head = self._text_head
         return b"".join(parts)
 
     def finish(self) -> bytes:
