@@ -134,7 +134,9 @@ class Exchange:
     def headers(self) -> list[tuple[str, str]]:
         """The headers every answer carries, as far as they are known by now (interface.md §4)."""
         call, record = self.call, self.record
-        headers = self.ticket.rate_headers() if self.ticket else []
+        headers: list[tuple[str, str]] = []
+        if self.ticket is not None:
+            call.lines = self.ticket.rate_lines()
         conversation = call.headers.get("x-conversation-id")
         if conversation:
             headers.append(("x-conversation-id", conversation))

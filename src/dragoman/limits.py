@@ -20,13 +20,12 @@ from dragoman.principal import Principal
 class Bucket:
     """A token bucket of ``per_minute`` units. Time is ``mono()`` seconds."""
 
-    __slots__ = ("capacity", "level", "limit", "rate", "remaining", "reset", "stamp")
+    __slots__ = ("_limit", "_remaining", "_reset", "capacity", "level", "rate", "stamp")
 
     def __init__(self, what: str, per_minute: int, now: float) -> None:
-        self.limit = (f"x-ratelimit-limit-{what}", str(per_minute))
-        """The header that never changes, and the names of those that do."""
-        self.remaining = f"x-ratelimit-remaining-{what}"
-        self.reset = f"x-ratelimit-reset-{what}"
+        self._limit = f"x-ratelimit-limit-{what}: {per_minute}\r\n"
+        self._remaining = f"x-ratelimit-remaining-{what}: "
+        self._reset = f"\r\nx-ratelimit-reset-{what}: "
         self.capacity = float(per_minute)
         self.level = self.capacity
         self.rate = per_minute / 60.0
@@ -45,15 +44,13 @@ class Bucket:
         """Seconds until ``amount`` units are there; call after :meth:`refill`."""
         return max(0.0, (min(amount, self.capacity) - self.level) / self.rate)
 
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Limit, what remains of it, and when it is whole again, in OpenAI's names."""
+    def lines(self) -> str:
+        """Limit, what remains of it, and when it is whole again, as header lines."""
         level = self.level
         missing = self.capacity - level
-        return (
-            self.limit,
-            (self.remaining, str(int(level)) if level > 0 else "0"),
-            (self.reset, duration(missing / self.rate) if missing > 0 else "0ms"),
-        )
+        left = int(level) if level > 0 else 0
+        whole = duration(missing / self.rate) if missing > 0 else "0ms"
+        return f"{self._limit}{self._remaining}{left}{self._reset}{whole}\r\n"
 
 
 class Counters:
@@ -192,15 +189,11 @@ class Ticket:
         counters.reserved += estimate
         self.estimate = estimate
 
-    def rate_headers(self) -> list[tuple[str, str]]:
-        """``x-ratelimit-*`` in OpenAI's names, for the limits the key has."""
-        headers: list[tuple[str, str]] = []
-        counters = self.counters
-        if counters.requests is not None:
-            headers += counters.requests.headers()
-        if counters.tokens is not None:
-            headers += counters.tokens.headers()
-        return headers
+    def rate_lines(self) -> str:
+        """``x-ratelimit-*`` in OpenAI's names for the limits the key has: header lines."""
+        requests, tokens = self.counters.requests, self.counters.tokens
+        lines = requests.lines() if requests is not None else ""
+        return lines + tokens.lines() if tokens is not None else lines
 
 
 def duration(seconds: float) -> str:

@@ -1,49 +1,33 @@
 """What became of one request: filled in along the way, read once at the end."""
 
+from msgspec import Struct, field
+
 from dragoman.errors import Blame, Failure, Outcome
 from dragoman.hub.events import Event, MessageDelta, MessageStart, TextDelta
 from dragoman.hub.usage import Usage
 
 
-class Record:
+class Record(Struct):
     """The facts of a request that the log line (and later metrics and ledger) are made of.
 
     ``started`` and ``first_byte`` are ``mono()`` seconds; ``first_byte`` is 0 while nothing was
     sent.
     """
 
-    __slots__ = (
-        "account",
-        "attempts",
-        "conversation",
-        "failure",
-        "first_byte",
-        "key",
-        "model",
-        "outcome",
-        "request_id",
-        "started",
-        "status",
-        "stream",
-        "usage",
-        "warnings",
-    )
-
-    def __init__(self, request_id: str, started: float) -> None:
-        self.request_id = request_id
-        self.started = started
-        self.first_byte = 0.0
-        self.key = ""
-        self.model = ""
-        self.account = ""
-        self.attempts = 0
-        self.conversation = ""
-        self.stream = False
-        self.status = 0
-        self.outcome = Outcome.COMPLETE
-        self.failure: Failure | None = None
-        self.usage = Usage()
-        self.warnings: list[tuple[str, str]] = []
+    request_id: str
+    started: float
+    first_byte: float = 0.0
+    key: str = ""
+    model: str = ""
+    account: str = ""
+    attempts: int = 0
+    conversation: str = ""
+    stream: bool = False
+    status: int = 0
+    outcome: Outcome = Outcome.COMPLETE
+    failure: Failure | None = None
+    usage: Usage = field(default_factory=Usage)
+    warnings: list[tuple[str, str]] = []
 
     def fail(self, failure: Failure) -> None:
         """Note the failure that ended the request, and the outcome it means."""

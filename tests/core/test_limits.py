@@ -133,16 +133,16 @@ def test_the_quota_holds_what_is_under_way() -> None:
     assert gone.value.kind == "quota_exhausted"
 
 
-def test_rate_headers_name_the_limits_the_key_has() -> None:
+def test_rate_lines_name_the_limits_the_key_has() -> None:
     hands = Hands()
     limits = Limits(hands.clock)
     ticket = enter(limits, principal(rpm=60), hands.now)
-    assert dict(ticket.rate_headers()) == {
-        "x-ratelimit-limit-requests": "60",
-        "x-ratelimit-remaining-requests": "59",
-        "x-ratelimit-reset-requests": "1s",
-    }
-    assert enter(limits, Principal("free", b"1" * 32), hands.now).rate_headers() == []
+    assert ticket.rate_lines() == (
+        "x-ratelimit-limit-requests: 60\r\n"
+        "x-ratelimit-remaining-requests: 59\r\n"
+        "x-ratelimit-reset-requests: 1s\r\n"
+    )
+    assert enter(limits, Principal("free", b"1" * 32), hands.now).rate_lines() == ""
 
 
 def test_a_reload_keeps_what_was_consumed() -> None:

@@ -72,6 +72,7 @@ class Call:
         "headers",
         "idle",
         "incoming",
+        "lines",
         "method",
         "modern",
         "path",
@@ -109,6 +110,10 @@ class Call:
         self.content: bytes | None = None
         """The body, when there is nothing to wait for or to decompress: the usual case of a small
         request. Otherwise None, and :meth:`body` is the way to get it."""
+
+        self.lines = ""
+        """Header lines for the answer that are ready to be sent, each with its CR LF: for what is
+        of our own making, for nobody checks them."""
 
         # For the connection.
         self.incoming: Body | None = None
@@ -386,5 +391,6 @@ class Call:
         else:
             connection = "" if self.modern else "connection: keep-alive\r\n"
         return (
-            f"{framing}{state.date}x-request-id: {self.request_id}\r\n{self.cors_lines}{connection}"
+            f"{framing}{state.date}x-request-id: {self.request_id}\r\n"
+            f"{self.lines}{self.cors_lines}{connection}"
         )

@@ -235,19 +235,26 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             self._stopped(error)
             return
         pieces, sink = self.pieces, self.sink
-        if sink is not None and pieces:
-            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            self._unread = 0
-            if not sink(body):
-                self.sink = None
-                self._wake()
-        elif self.state != HEAD:
-            self._unread += len(data)
+        if sink is None or not pieces:
+            self._hold(state, len(data))
+            return
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._unread = 0
+        if not sink(body):
+            self.sink = None
+            self._wake()
+        elif self.state != state:
+            self._wake()
+
+    def _hold(self, before: int, size: int) -> None:
+        """Keep what a read of ``size`` bytes brought until the reader takes it."""
+        if self.state != HEAD:
+            self._unread += size
             if self._unread >= HIGH_WATER:
                 self._fall_behind()
         waiter = self.waiter
-        if waiter is not None and (self.pieces or self.state != state):
+        if waiter is not None and (self.pieces or self.state != before):
             self.waiter = None
             if not waiter.done():
                 waiter.set_result(None)

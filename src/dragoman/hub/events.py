@@ -12,13 +12,13 @@ from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
 from dragoman.hub.usage import WireUsage
 
 
-class MessageStart(Struct):
+class MessageStart(Struct, gc=False):
     id: str
     model: str
     usage: WireUsage
 
 
-class BlockStart(Struct):
+class BlockStart(Struct, gc=False):
     index: int
     kind: str
     """``text``, ``thinking``, ``redacted_thinking``, ``tool_use``, ``server_tool_use``, …"""
@@ -30,25 +30,25 @@ class BlockStart(Struct):
     """``tool_use`` only: the name upstream knows."""
 
 
-class TextDelta(Struct):
+class TextDelta(Struct, gc=False):
     index: int
     text: bytes
     """A JSON string literal."""
 
 
-class ThinkingDelta(Struct):
+class ThinkingDelta(Struct, gc=False):
     index: int
     thinking: bytes
     """A JSON string literal."""
 
 
-class SignatureDelta(Struct):
+class SignatureDelta(Struct, gc=False):
     index: int
     signature: bytes
     """A JSON string literal."""
 
 
-class InputDelta(Struct):
+class InputDelta(Struct, gc=False):
     """A piece of a tool's arguments. It may belong to a server tool: the block's kind decides."""
 
     index: int
@@ -56,16 +56,16 @@ class InputDelta(Struct):
     """A JSON string literal holding a piece of JSON text."""
 
 
-class CitationDelta(Struct):
+class CitationDelta(Struct, gc=False):
     index: int
     citation: Raw
 
 
-class BlockStop(Struct):
+class BlockStop(Struct, gc=False):
     index: int
 
 
-class MessageDelta(Struct):
+class MessageDelta(Struct, gc=False):
     stop_reason: str | None
     stop_sequence: str | None
     explanation: str | None
@@ -73,22 +73,22 @@ class MessageDelta(Struct):
     usage: WireUsage
 
 
-class MessageStop(Struct):
+class MessageStop(Struct, gc=False):
     pass
 
 
-class Ping(Struct):
+class Ping(Struct, gc=False):
     pass
 
 
-class UpstreamError(Struct):
+class UpstreamError(Struct, gc=False):
     """An ``error`` event inside the stream; terminal."""
 
     type: str
     message: str
 
 
-class Unknown(Struct):
+class Unknown(Struct, gc=False):
     """An event of a kind we do not know.
 
     Data for ``messages`` clients, skipped and counted for others.
@@ -115,7 +115,7 @@ Event = (
 )
 
 
-class Reply(Struct):
+class Reply(Struct, gc=False):
     """A whole, non-streamed message."""
 
     id: str

@@ -15,7 +15,7 @@ JsonText = Raw
 """A JSON string literal, quotes included, valid JSON and valid UTF-8."""
 
 
-class CacheControl(Struct, omit_defaults=True):
+class CacheControl(Struct, omit_defaults=True, gc=False):
     """A prompt-cache breakpoint (protocol.md §2b rule 33)."""
 
     type: Literal["ephemeral"]
@@ -25,50 +25,50 @@ class CacheControl(Struct, omit_defaults=True):
 Cached = CacheControl | UnsetType
 
 
-class Text(Struct, tag_field="type", tag="text", omit_defaults=True):
+class Text(Struct, tag_field="type", tag="text", omit_defaults=True, gc=False):
     text: JsonText
     cache_control: Cached = UNSET
     citations: Raw | UnsetType = UNSET
     """In replies only: a list of what the text is founded on."""
 
 
-class Base64Source(Struct, tag_field="type", tag="base64"):
+class Base64Source(Struct, tag_field="type", tag="base64", gc=False):
     media_type: str
     data: JsonText
 
 
-class UrlSource(Struct, tag_field="type", tag="url"):
+class UrlSource(Struct, tag_field="type", tag="url", gc=False):
     url: JsonText
 
 
-class TextSource(Struct, tag_field="type", tag="text"):
+class TextSource(Struct, tag_field="type", tag="text", gc=False):
     media_type: str
     data: JsonText
 
 
-class Image(Struct, tag_field="type", tag="image", omit_defaults=True):
+class Image(Struct, tag_field="type", tag="image", omit_defaults=True, gc=False):
     source: Base64Source | UrlSource
     cache_control: Cached = UNSET
 
 
-class Document(Struct, tag_field="type", tag="document", omit_defaults=True):
+class Document(Struct, tag_field="type", tag="document", omit_defaults=True, gc=False):
     source: Base64Source | UrlSource | TextSource
     title: JsonText | UnsetType = UNSET
     cache_control: Cached = UNSET
 
 
-class Thinking(Struct, tag_field="type", tag="thinking"):
+class Thinking(Struct, tag_field="type", tag="thinking", gc=False):
     """Signed thinking; goes back byte for byte or not at all (protocol.md §0.6)."""
 
     thinking: JsonText
     signature: JsonText
 
 
-class RedactedThinking(Struct, tag_field="type", tag="redacted_thinking"):
+class RedactedThinking(Struct, tag_field="type", tag="redacted_thinking", gc=False):
     data: JsonText
 
 
-class ToolUse(Struct, tag_field="type", tag="tool_use", omit_defaults=True):
+class ToolUse(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
     id: str
     name: str
     input: Raw
@@ -76,7 +76,7 @@ class ToolUse(Struct, tag_field="type", tag="tool_use", omit_defaults=True):
     cache_control: Cached = UNSET
 
 
-class ToolResult(Struct, tag_field="type", tag="tool_result", omit_defaults=True):
+class ToolResult(Struct, tag_field="type", tag="tool_result", omit_defaults=True, gc=False):
     tool_use_id: str
     content: "Sequence[Text | Image | Document] | UnsetType" = UNSET
     is_error: bool = False
@@ -90,12 +90,12 @@ Block = Text | Image | Document | Thinking | RedactedThinking | ToolUse | ToolRe
 Role = Literal["user", "assistant", "system"]
 
 
-class Message(Struct):
+class Message(Struct, gc=False):
     role: Role
     content: list[Block]
 
 
-class Tool(Struct, omit_defaults=True):
+class Tool(Struct, omit_defaults=True, gc=False):
     name: str
     input_schema: Raw
     description: JsonText | UnsetType = UNSET
@@ -103,33 +103,33 @@ class Tool(Struct, omit_defaults=True):
     cache_control: Cached = UNSET
 
 
-class ToolChoice(Struct, omit_defaults=True):
+class ToolChoice(Struct, omit_defaults=True, gc=False):
     type: Literal["auto", "any", "tool", "none"]
     name: str | UnsetType = UNSET
     disable_parallel_tool_use: bool | UnsetType = UNSET
 
 
-class ThinkingConfig(Struct, omit_defaults=True):
+class ThinkingConfig(Struct, omit_defaults=True, gc=False):
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: int | UnsetType = UNSET
     display: str | UnsetType = UNSET
 
 
-class OutputFormat(Struct):
+class OutputFormat(Struct, gc=False):
     type: Literal["json_schema"]
     schema: Raw
 
 
-class OutputConfig(Struct, omit_defaults=True):
+class OutputConfig(Struct, omit_defaults=True, gc=False):
     effort: str | UnsetType = UNSET
     format: OutputFormat | UnsetType = UNSET
 
 
-class Metadata(Struct):
+class Metadata(Struct, gc=False):
     user_id: str
 
 
-class Request(Struct, omit_defaults=True):
+class Request(Struct, omit_defaults=True, gc=False):
     """One Messages request.
 
     Tools and system come before messages: the order of the cached prefix.

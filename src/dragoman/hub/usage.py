@@ -6,16 +6,16 @@ Input excludes what the prompt cache read or wrote (protocol.md §3, §5c).
 from msgspec import Struct
 
 
-class CacheCreation(Struct):
+class CacheCreation(Struct, gc=False):
     ephemeral_5m_input_tokens: int = 0
     ephemeral_1h_input_tokens: int = 0
 
 
-class OutputDetails(Struct):
+class OutputDetails(Struct, gc=False):
     thinking_tokens: int = 0
 
 
-class WireUsage(Struct):
+class WireUsage(Struct, gc=False):
     """``usage`` as it arrives; ``None`` means "not said", which differs from 0."""
 
     input_tokens: int | None = None
@@ -35,7 +35,7 @@ def _bounded(said: int) -> int:
     return min(max(said, 0), MOST)
 
 
-class Usage(Struct):
+class Usage(Struct, gc=False):
     """Tokens of one request by price class. All counts are ≥ 0."""
 
     input: int = 0

@@ -18,7 +18,7 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 FLUSH_S = 0.1
 
 
-class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="request"):
+class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="request", gc=False):
     """One request, as it ended. Times are milliseconds, counts are tokens."""
 
     time: float
@@ -42,7 +42,7 @@ class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="re
     detail: str = ""
 
 
-class EventLine(msgspec.Struct, omit_defaults=True):
+class EventLine(msgspec.Struct, omit_defaults=True, gc=False):
     """Something that happened outside any request."""
 
     time: float

@@ -49,7 +49,6 @@ _KINDS: dict[bytes, type[TextDelta] | type[ThinkingDelta] | type[InputDelta]] = 
 """What stands between the two names in :data:`_COMMON` → the event."""
 
 
-
 class _Numbers(dict[bytes, int]):
     """What :func:`int` says, without asking it for the indices that every stream has."""
 

@@ -14,7 +14,7 @@ from dragoman.hub.usage import WireUsage
 _NOTHING = Raw(b"")
 
 
-class WireBlock(Struct):
+class WireBlock(Struct, gc=False):
     """Any block: the fields of all kinds we know, each kind using its own."""
 
     type: str
@@ -28,7 +28,7 @@ class WireBlock(Struct):
     input: Raw = Raw(b"{}")
 
 
-class WireMessage(Struct):
+class WireMessage(Struct, gc=False):
     type: str = "message"
     id: str = ""
     model: str = ""
@@ -43,11 +43,11 @@ class WireReply(WireMessage):
     usage: WireUsage | None = None
 
 
-class _Usage(Struct):
+class _Usage(Struct, gc=False):
     usage: Raw = NULL
 
 
-class _Contents(Struct):
+class _Contents(Struct, gc=False):
     content: list[Raw]
 
 

@@ -30,89 +30,89 @@ Index = Annotated[int, Meta(ge=0)]
 NULL = Raw(b"null")
 
 
-class MessageHead(Struct):
+class MessageHead(Struct, gc=False):
     id: str = ""
     model: str = ""
     usage: Raw = NULL
 
 
-class WireMessageStart(Struct, tag_field="type", tag="message_start"):
+class WireMessageStart(Struct, tag_field="type", tag="message_start", gc=False):
     message: MessageHead
 
 
-class BlockHead(Struct):
+class BlockHead(Struct, gc=False):
     type: str
     id: str | None = None
     name: str | None = None
 
 
-class WireBlockStart(Struct, tag_field="type", tag="content_block_start"):
+class WireBlockStart(Struct, tag_field="type", tag="content_block_start", gc=False):
     index: Index
     content_block: Raw
 
 
-class WireText(Struct, tag_field="type", tag="text_delta"):
+class WireText(Struct, tag_field="type", tag="text_delta", gc=False):
     text: Raw
 
 
-class WireThinking(Struct, tag_field="type", tag="thinking_delta"):
+class WireThinking(Struct, tag_field="type", tag="thinking_delta", gc=False):
     thinking: Raw
 
 
-class WireSignature(Struct, tag_field="type", tag="signature_delta"):
+class WireSignature(Struct, tag_field="type", tag="signature_delta", gc=False):
     signature: Raw
 
 
-class WireInput(Struct, tag_field="type", tag="input_json_delta"):
+class WireInput(Struct, tag_field="type", tag="input_json_delta", gc=False):
     partial_json: Raw
 
 
-class WireCitation(Struct, tag_field="type", tag="citations_delta"):
+class WireCitation(Struct, tag_field="type", tag="citations_delta", gc=False):
     citation: Raw
 
 
 Delta = WireText | WireThinking | WireSignature | WireInput | WireCitation
 
 
-class WireBlockDelta(Struct, tag_field="type", tag="content_block_delta"):
+class WireBlockDelta(Struct, tag_field="type", tag="content_block_delta", gc=False):
     index: Index
     delta: Delta
 
 
-class WireBlockStop(Struct, tag_field="type", tag="content_block_stop"):
+class WireBlockStop(Struct, tag_field="type", tag="content_block_stop", gc=False):
     index: Index
 
 
-class StopDetails(Struct):
+class StopDetails(Struct, gc=False):
     explanation: str | None = None
 
 
-class Stop(Struct):
+class Stop(Struct, gc=False):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     stop_details: StopDetails | None = None
 
 
-class WireMessageDelta(Struct, tag_field="type", tag="message_delta"):
+class WireMessageDelta(Struct, tag_field="type", tag="message_delta", gc=False):
     delta: Stop
     usage: Raw = NULL
 
 
-class WireMessageStop(Struct, tag_field="type", tag="message_stop"):
+class WireMessageStop(Struct, tag_field="type", tag="message_stop", gc=False):
     pass
 
 
-class WirePing(Struct, tag_field="type", tag="ping"):
+class WirePing(Struct, tag_field="type", tag="ping", gc=False):
     pass
 
 
-class ErrorBody(Struct):
+class ErrorBody(Struct, gc=False):
     type: str = "api_error"
     message: str = ""
     details: Raw = NULL
 
 
-class WireError(Struct, tag_field="type", tag="error"):
+class WireError(Struct, tag_field="type", tag="error", gc=False):
     error: ErrorBody
 
 

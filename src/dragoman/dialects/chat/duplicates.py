@@ -12,8 +12,11 @@ from msgspec import Raw
 
 from dragoman.errors import Failure
 
+_MODEL = b'"model"'
+_STREAM = b'"stream"'
 _MESSAGES = b'"messages"'
-_NAMES = (b'"model"', b'"stream"', _MESSAGES)
+_NAMES = (_MODEL, _STREAM, _MESSAGES)
+_SHORT = 4096
 _TOKEN = re.compile(rb'("[^"\\]*+(?>(?:\\.[^"\\]*+)*)")(\s*:)?|([\[{])|([\]}])', re.DOTALL)
 
 
@@ -22,6 +25,10 @@ def refuse(body: bytes, messages: Raw) -> None:
 
     ``body`` is valid JSON, ``messages`` the array that was read from it.
     """
+    if len(body) < _SHORT and body.count(_MODEL) == body.count(_MESSAGES) == 1:
+        # What stands in the whole body at most once stands once at its top.
+        if body.count(_STREAM) < 2:
+            return
     value = bytes(messages)
     start = body.find(b"[", body.find(_MESSAGES))
     if body.startswith(value, start):

@@ -68,7 +68,7 @@ JSON_TOOL = "json_reply"
 """Name of the tool that stands for a JSON answer."""
 
 
-class Parsed(Struct):
+class Parsed(Struct, gc=False):
     """A chat request: what goes upstream, and what its answer needs to know."""
 
     request: Request

@@ -26,7 +26,7 @@ def given(raw: Raw) -> bool:
     return raw is not ABSENT and memoryview(raw)[0] != _NULL
 
 
-class Shape(Struct, forbid_unknown_fields=True):
+class Shape(Struct, forbid_unknown_fields=True, gc=False):
     """Base of all shapes."""
 
 
