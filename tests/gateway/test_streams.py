@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dragoman.dialects.chat.stream import StreamWriter
+from dragoman.hub.events import Event, TextDelta
 from tests.gateway.harness import (
     CHAT,
     KEY,
@@ -286,3 +288,27 @@ async def test_a_ping_is_not_an_event_for_openai_clients(tmp_path: Path) -> None
             answer = await gateway.chat(stream=True)
             assert said(answer.content) == "Hello"
             assert b"ping" not in answer.content.replace(COMMENT, b"")
+
+
+async def test_a_bug_while_an_event_is_relayed_ends_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = StreamWriter.feed
+
+    def broken(self: StreamWriter, events: list[Event]) -> bytes:
+        if any(isinstance(one, TextDelta) and b"lo" in one.text for one in events):
+            raise KeyError("".join(("what", "was", "said")))
+        return relay(self, events)
+
+    monkeypatch.setattr(StreamWriter, "feed", broken)
+    script = [RECEIVE, begin() + text("Hel"), Sleep(0.2), text("lo"), Sleep(5), finish()]
+    async with ScriptedUpstream(script) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            answer = await gateway.chat(stream=True)
+            *_, told = chunks(answer.content)
+            assert told["error"]["code"] == "upstream_reset"
+            (line,) = await gateway.ended()
+            assert line["outcome"] == "upstream_failed"
+            (crash,) = [one for one in gateway.lines.all if one["event"] == "crash"]
+            assert "KeyError" in crash["message"]
+            assert "whatwassaid" not in str(gateway.lines.all)
