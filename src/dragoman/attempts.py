@@ -128,7 +128,11 @@ class Answer:
             self._response.close()
             self.account.release()
             if isinstance(error, Failure):
-                self._pool.failed(self.account, error)
+                self.blame(error)
+
+    def blame(self, failure: Failure) -> None:
+        """Let the account know what broke its stream."""
+        self._pool.failed(self.account, failure)
 
     async def _finish(self) -> None:
         """Read the end of a response whose last event was seen, so that its connection can be kept.

@@ -3,7 +3,8 @@
 Claude answers one choice a request. All choices share the plan, so they land on the conversation's
 account and its prompt cache. When the client leaves, every one of them is cancelled. No byte is
 sent before all choices have begun, so a choice that cannot begin fails the request with a real
-status; one that breaks later ends the stream with its error.
+status; one that breaks later goes without its end while the others are brought to theirs, and then
+the stream ends with its error: a client stops reading at an error.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dragoman import attempts
 from dragoman.account import Account
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Writer
+from dragoman.errors import Failure
 from dragoman.exchange import Exchange
 from dragoman.hub.events import Event
 from dragoman.hub.usage import Usage
@@ -62,17 +64,21 @@ async def _stream(
         exchange.begin()
         exchange.forget_request(parsed, up)
         writers = [exchange.dialect.writer(parsed, created, index) for index in range(parsed.n)]
-        await _together(
+        ends = await _together(
             [
                 _pump(exchange, answer, writer)
                 for answer, writer in zip(answers, writers, strict=True)
             ]
         )
-        call.end(exchange.dialect.end(parsed, created, record.usage))
+        failures = [end for end in ends if end is not None]
+        if not failures:
+            call.end(exchange.dialect.end(parsed, created, record.usage))
+    if failures:
+        raise failures[0]
 
 
-async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> None:
-    """One choice's events into the shared stream."""
+async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> Failure | None:
+    """One choice's events into the shared stream; what broke it, if something did."""
     call = exchange.call
     usage = Usage()
 
@@ -84,9 +90,13 @@ async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> 
     try:
         while not await answer.pump(relay):
             await call.drained()
+    except Failure as failure:
+        answer.blame(failure)
+        return failure
     finally:
         exchange.record.usage.add(usage)
     call.write(writer.finish())
+    return None
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

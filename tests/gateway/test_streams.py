@@ -312,3 +312,26 @@ async def test_a_bug_while_an_event_is_relayed_ends_the_stream(
             (crash,) = [one for one in gateway.lines.all if one["event"] == "crash"]
             assert "KeyError" in crash["message"]
             assert "whatwassaid" not in str(gateway.lines.all)
+
+
+async def test_a_choice_that_breaks_leaves_the_others_whole(tmp_path: Path) -> None:
+    overloaded = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+    scripts = [
+        [RECEIVE, begin() + text("Hel"), Sleep(0.3), text("lo") + finish()],
+        [RECEIVE, begin() + text("Bro"), overloaded],
+    ]
+    async with ScriptedUpstream(*scripts) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            answer = await gateway.chat(stream=True, n=2)
+            *found, told = chunks(answer.content)
+            assert told["error"]["type"] == "server_error"
+            assert b"[DONE]" not in answer.content
+            choices = [chunk["choices"][0] for chunk in found]
+            texts = ["", ""]
+            for choice in choices:
+                texts[choice["index"]] += choice["delta"].get("content") or ""
+            assert sorted(texts) == ["Bro", "Hello"]
+            (ended,) = [choice for choice in choices if choice["finish_reason"]]
+            assert ended["index"] == texts.index("Hello")
+            (line,) = await gateway.ended()
+            assert (line["outcome"], line["output_tokens"]) == ("upstream_failed", 6)
