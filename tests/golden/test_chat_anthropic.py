@@ -8,6 +8,8 @@ A case is a folder of ``chat-anthropic/``:
     what goes upstream, byte for byte but for white space, and what is said about it;
 ``error.json``
     the status and body instead, of a refused request or of upstream's ``upstream-error.json``;
+``media.json``
+    what must be fetched or converted before anything can go upstream;
 ``upstream-reply.json`` → ``reply.json``
     a whole answer;
 ``upstream-events.sse`` → ``chunks.sse``
@@ -114,7 +116,12 @@ def test_case(case: Path, update_golden: bool):
     except Failure as failure:
         golden.json("error.json", error(failure))
         return
-    golden.json("upstream.json", anthropic.prepare(parsed.request))
+    pending = [
+        {"path": one.path, "kind": type(one.block).__name__, "source": one.block.source}
+        for one in parsed.media
+    ]
+    golden.json("media.json", jsonio.encode(pending) if pending else None)
+    golden.json("upstream.json", None if pending else anthropic.prepare(parsed.request))
     golden.json("warnings.json", jsonio.encode(parsed.warnings) if parsed.warnings else None)
     refused = case / "upstream-error.json"
     if refused.exists():
@@ -151,9 +158,10 @@ def test_every_case_is_complete(case: Path):
     names = {path.name for path in case.iterdir()}
     asked = {"request.json", "request.txt"} & names
     assert len(asked) == 1
-    assert {"upstream.json", "error.json"} & names
+    assert {"upstream.json", "error.json", "media.json"} & names
     known = {
-        "options.json", "upstream.json", "warnings.json", "error.json", "upstream-error.json",
+        "options.json", "upstream.json", "media.json", "warnings.json", "error.json",
+        "upstream-error.json",
         "upstream-reply.json", "reply.json", "upstream-events.sse", "chunks.sse",
     }  # fmt: skip
     assert names <= asked | known

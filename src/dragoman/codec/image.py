@@ -10,6 +10,16 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from dragoman.errors import Failure
+from dragoman.hub.media import Bounds
+
+ACCEPTED = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""What Claude takes (protocol.md §2b rule 34)."""
+CONVERTED = frozenset({"image/heic", "image/heif", "image/avif", "image/bmp", "image/tiff"})
+"""What is brought into one of those."""
+MAX_PIXELS = 100_000_000
+"""An image with more is refused before anything is decoded; 400 MB is what this many take."""
+
 HEAD_BYTES = 4096
 """How much of a file :func:`sniff` wants: more only helps a JPEG with long metadata."""
 
@@ -32,6 +42,32 @@ def sniff(data: bytes) -> ImageInfo | None:
     if data[4:8] == b"ftyp":
         return _iso_media(data)
     return _svg(data)
+
+
+def is_drawing(data: bytes) -> bool:
+    """Whether it is an SVG, which is a text as well."""
+    return _svg(data) is not None
+
+
+def fits(info: ImageInfo, base64_bytes: int, bounds: Bounds) -> bool:
+    """Whether an image can go upstream untouched. One whose size is not known cannot."""
+    return (
+        info.media_type in ACCEPTED
+        and 0 < info.width <= bounds.edge
+        and 0 < info.height <= bounds.edge
+        and base64_bytes <= bounds.base64_bytes
+    )
+
+
+def refuse_too_many_pixels(info: ImageInfo, path: str) -> None:
+    """Raise ``invalid_image`` for an image that would take too much memory to decode."""
+    if info.width * info.height > MAX_PIXELS:
+        raise Failure(
+            "invalid_image",
+            f"The image has {info.width} x {info.height} pixels. Send at most"
+            f" {MAX_PIXELS // 1_000_000} million.",
+            param=path,
+        )
 
 
 def _big(data: bytes, start: int, end: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Raw
 
-from dragoman.dialects.chat import images, texts
+from dragoman.dialects.chat import files, images, texts
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import CacheMark, Part, given
@@ -64,7 +64,7 @@ def _block(part: Part, path: str, role: str, notes: Notes) -> Content | None:
     elif part_type == "file":
         if part.file is None:
             raise missing(f"{path}.file")
-        block = images.from_file(part.file, f"{path}.file")
+        block = files.from_file(part.file, f"{path}.file", notes)
     else:
         text = checked(part.text if part_type == "text" else part.refusal, f"{path}.{part_type}")
         if is_blank(text):

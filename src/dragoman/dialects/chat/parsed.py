@@ -1,13 +1,17 @@
 """What a chat request was read into, and the notes taken on the way."""
 
 import re
+from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from dragoman.catalogue.model import Model
+from dragoman.codec.image import ImageInfo
 from dragoman.errors import Failure
-from dragoman.hub.request import Request
+from dragoman.hub.media import Pending
+from dragoman.hub.request import Document, Image, Request
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-\[\]]")
 _LONGEST_NAME = 64
@@ -16,16 +20,31 @@ MOST_WARNINGS = 32
 header."""
 
 
+class Seen(NamedTuple):
+    """An image or a document met on the way, and what is known of it."""
+
+    block: Image | Document
+    path: str
+    info: ImageInfo | None
+    """None where nothing can be known: URLs, and what is not an image."""
+    fetch: bool = False
+    """Upstream does not fetch this URL."""
+    text: bool = False
+    """What the URL leads to may be a text."""
+
+
 class Notes:
     """What could not be done as asked. In strict mode the first such thing refuses the request."""
 
-    __slots__ = ("cache_marks", "strict", "warnings")
+    __slots__ = ("cache_marks", "seen", "strict", "warnings")
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
         self.warnings: list[tuple[str, str]] = []
         self.cache_marks = 0
         """Cache marks met so far."""
+        self.seen: list[Seen] = []
+        """Images and documents met so far."""
 
     def warn(self, path: str, reason: str, kind: str = "unsupported_value") -> None:
         """Note that the field at ``path`` is not honoured, and why. The same note is kept once.
@@ -100,5 +119,7 @@ class Parsed(Struct, gc=False):
     """For each upstream message, the index of the client message it begins with."""
     limit_name: str = "max_tokens"
     """The field in which the client set its limit of output tokens."""
+    media: Sequence[Pending] = ()
+    """What must be fetched or converted before the request can be sent; nearly always nothing."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

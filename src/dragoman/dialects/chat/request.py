@@ -13,7 +13,15 @@ from msgspec import UNSET
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
-from dragoman.dialects.chat import caching, duplicates, sampling, structured, thinking, unsupported
+from dragoman.dialects.chat import (
+    caching,
+    duplicates,
+    images,
+    sampling,
+    structured,
+    thinking,
+    unsupported,
+)
 from dragoman.dialects.chat.conversation import Conversation
 from dragoman.dialects.chat.decode import Reader, invalid_json
 from dragoman.dialects.chat.forcing import settle_forced_tool, settle_thinking
@@ -100,6 +108,8 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
     parsed = _parsed(asked, out, model, notes)
     parsed.json_mode = json_mode
     parsed.origins = talk.origins
+    if notes.seen:
+        parsed.media = images.pending(notes.seen, model)
     if box.names:
         parsed.names = box.names.reverse()
         parsed.customs = frozenset(box.customs)
