@@ -164,6 +164,12 @@ class Calls:
             result.cache_control = content.cache_control(message.cache_control, self._notes)
         self._results[call_id] = result
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether no result has come yet: more calls then belong to the same turn, as some clients
+        write one message for each of several calls."""
+        return not self._results
+
     def settle(self) -> list[ToolResult]:
         """The turn of results: one for each call, in the order of the calls."""
         results: list[ToolResult] = []

@@ -166,7 +166,7 @@ class Conversation:
         self._append("user", list(found))
 
     def _assistant(self, message: Message) -> None:
-        if self._calls.pending:
+        if self._calls.pending and not (message.tool_calls and self._calls.unanswered):
             self._settle()
         said: list[Text | ToolUse] = [*self._texts(message)]
         if not said and given(message.refusal):

@@ -29,6 +29,7 @@ from dragoman.dialects.chat.parsed import Notes, Parsed
 from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
 from dragoman.dialects.chat.usual import usual
+from dragoman.dialects.chat.vendors import follow_switch
 from dragoman.hub.request import Metadata, Request, ToolChoice
 
 _requests = Reader(ChatRequest)
@@ -84,7 +85,10 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
     for at, message in enumerate(messages):
         talk.take(at, message)
     prefill = talk.finish()
+    switch = follow_switch(asked)
     want = thinking.wanted(asked, model)
+    if switch:
+        want = want._replace(path=switch)
     room = thinking.budget_room(want, model)
     out = Request(
         model=resolved.wire_id,

@@ -213,6 +213,14 @@ class OutputConfigParam(Shape):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
 
+class ChatTemplateArguments(Shape):
+    """vLLM's ``chat_template_kwargs``, as far as it turns thinking on and off."""
+
+    enable_thinking: bool | None = None
+    thinking: bool | None = None
+    thinking_budget: int | None = None
+
+
 Messages = Annotated[list[Message], Meta(min_length=1, max_length=100_000)]
 
 
@@ -240,6 +248,9 @@ class ChatRequest(Shape):
     thinking: ThinkingParam | None = None
     reasoning: ReasoningParam | None = None
     output_config: OutputConfigParam | None = None
+    enable_thinking: bool | None = None
+    thinking_budget: int | None = None
+    chat_template_kwargs: ChatTemplateArguments | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
@@ -248,6 +259,8 @@ class ChatRequest(Shape):
     cache_control: CacheMark | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
+    repetition_penalty: float | None = None
+    safety_settings: Raw = ABSENT
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None

@@ -16,6 +16,7 @@ from dragoman.errors import Failure
 _NO_SEED = "sampling cannot be repeated"
 _NO_BIAS = "token likelihoods cannot be changed"
 _NOT_HERE = "has no meaning here"
+_NOTHING = (b"", b"null", b"[]", b"{}")
 
 _IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
     "seed": (lambda r: r.seed is not None, _NO_SEED),
@@ -23,6 +24,8 @@ _IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
     "logit_bias": (lambda r: bool(r.logit_bias), _NO_BIAS),
     "presence_penalty": (lambda r: bool(r.presence_penalty), _NO_BIAS),
     "frequency_penalty": (lambda r: bool(r.frequency_penalty), _NO_BIAS),
+    "repetition_penalty": (lambda r: r.repetition_penalty not in (None, 0, 1), _NO_BIAS),
+    "safety_settings": (lambda r: bytes(r.safety_settings) not in _NOTHING, _NOT_HERE),
     "prediction": (lambda r: given(r.prediction), "predicted outputs do not exist"),
     "store": (lambda r: bool(r.store), "nothing is stored"),
     "metadata": (lambda r: bool(set(r.metadata or ()) - {"user_id"}), "nothing is stored"),
