@@ -11,7 +11,9 @@ class Account:
     """One upstream credential.
 
     ``weight`` is its share of new conversations, ``priority`` higher first, ``max_concurrency``
-    requests in flight (0 = no limit). ``cool_until`` is in ``mono()`` seconds.
+    requests in flight (0 = no limit). ``cool_until`` and ``probe_until`` are in ``mono()`` seconds:
+    until the one nobody is sent here, until the other only a request that finds nobody else, for an
+    account that failed gets one request first to show that it is back.
     """
 
     __slots__ = (
@@ -24,7 +26,9 @@ class Account:
         "max_concurrency",
         "models",
         "name",
+        "never_disable",
         "priority",
+        "probe_until",
         "provider",
         "reason",
         "seed",
@@ -48,9 +52,11 @@ class Account:
         self.weight = 1.0
         self.priority = 0
         self.max_concurrency = 0
+        self.never_disable = False
         self.seed = seed(name)
         self.in_flight = 0
         self.cool_until = 0.0
+        self.probe_until = 0.0
         self.failures = 0
         self.reason = ""
         self._serves: dict[str, bool] = {}

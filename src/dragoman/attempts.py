@@ -169,6 +169,7 @@ async def _first(
     """What the first account that can gives; ``plan`` holds at least one."""
     last: Failure | None = None
     for account in plan:
+        pool.trying(account)
         try:
             answered = await attempt(pool, account, *request)
         except Failure as failure:
@@ -182,10 +183,10 @@ async def _first(
     raise last or Failure("no_account", "No upstream account is available.", retry_after_s=1)
 
 
-async def _reply(_: Pool, account: Account, up: Upstream, record: Record) -> Reply:
+async def _reply(pool: Pool, account: Account, up: Upstream, record: Record) -> Reply:
     account.in_flight += 1
     try:
-        response = await _send(account, up, record)
+        response = await _send(pool, account, up, record)
         try:
             return anthropic.read_reply(await response.body(MAX_REPLY_BYTES))
         finally:
@@ -198,7 +199,7 @@ async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> 
     with ExitStack() as undo:
         account.in_flight += 1
         undo.callback(account.release)
-        response = await _send(account, up, record)
+        response = await _send(pool, account, up, record)
         undo.callback(response.close)
         answer = Answer(account, pool, response)
         await answer.begin()
@@ -206,7 +207,7 @@ async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> 
     return answer
 
 
-async def _send(account: Account, up: Upstream, record: Record) -> UpstreamResponse:
+async def _send(pool: Pool, account: Account, up: Upstream, record: Record) -> UpstreamResponse:
     """One attempt up to a 200's headers. Raises the Failure that any other status means."""
     record.attempts += 1
     record.account = account.name
@@ -215,9 +216,18 @@ async def _send(account: Account, up: Upstream, record: Record) -> UpstreamRespo
         headers += b"x-simulate: %b\r\n" % up.simulate.encode("latin-1", "replace")
     response = await account.client.send("POST", _PATH, headers, up.body, up.timeouts)
     if response.status == 200:
+        if anthropic.SPENT in response.head:
+            _leave(pool, account, response)
         return response
     try:
         body = await response.body(MAX_ERROR_BYTES)
     finally:
         response.close()
     raise anthropic.read_error(response.status, response.headers, body)
+
+
+def _leave(pool: Pool, account: Account, response: UpstreamResponse) -> None:
+    """Send nothing more to an account that would refuse it, until its limit is whole again."""
+    wait_s = anthropic.reset_s(response.headers)
+    if wait_s is not None:
+        pool.exhausted(account, wait_s)

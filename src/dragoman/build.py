@@ -100,6 +100,7 @@ def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
         account.weight = declared.weight
         account.priority = declared.priority
         account.max_concurrency = declared.max_concurrency
+        account.never_disable = declared.never_disable
         made.append(account)
     return made
 

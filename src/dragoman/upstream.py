@@ -22,6 +22,11 @@ class UpstreamResponse(Protocol):
     @property
     def status(self) -> int: ...
     @property
+    def head(self) -> bytes:
+        """Status line and headers as they came."""
+        ...
+
+    @property
     def headers(self) -> dict[str, str]: ...
     @property
     def ended(self) -> bool:

@@ -249,7 +249,8 @@ async def test_killing_an_account_under_traffic_loses_nothing_that_had_not_begun
                 return results
 
             async def kill() -> None:
-                await asyncio.sleep(0.15)
+                while len(doomed.requests) <= 20:  # noqa: ASYNC110 - the list is a plain one
+                    await asyncio.sleep(0.005)
                 for connection in doomed.connections:
                     if not connection.is_over:
                         connection.reset()
@@ -300,3 +301,24 @@ async def test_what_goes_upstream(tmp_path: Path) -> None:
                 {"role": "user", "content": [
                     {"type": "text", "text": body()["messages"][0]["content"]}]}
             ]  # fmt: skip
+
+
+async def test_an_account_whose_limit_is_spent_is_left_before_it_refuses(tmp_path: Path) -> None:
+    message = reply("spent").partition(b"\r\n\r\n")[2]
+    spent = response(
+        200,
+        message,
+        "date: Fri, 20 Nov 2026 10:00:00 GMT",
+        "anthropic-ratelimit-requests-remaining: 0",
+        "anthropic-ratelimit-requests-reset: 2026-11-20T10:00:40Z",
+    )
+    async with ScriptedUpstream([RECEIVE, spent]) as first:
+        async with ScriptedUpstream([RECEIVE, reply("other")] * 3) as second:
+            pool = accounts(first.url, second.url)
+            pool[0]["priority"] = 1
+            async with running(tmp_path, accounts=pool) as gateway:
+                texts = [
+                    (await gateway.chat()).json()["choices"][0]["message"]["content"]
+                    for _ in range(3)
+                ]
+    assert texts == ["spent", "other", "other"]

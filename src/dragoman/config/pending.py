@@ -30,7 +30,6 @@ NOT_YET = (
     NotYet("storage.redis", "limits are per process", ("",)),
     NotYet("storage.journal", "usage is not recorded"),
     NotYet("accounts[].organization", "accounts are not grouped by organisation", ("",)),
-    NotYet("accounts[].never_disable", "an account that fails cools down like any other", (False,)),
     NotYet("keys[].budget_usd", "spending is not counted", (0,)),
     NotYet("keys[].budget_period", "spending is not counted", ("total",)),
     NotYet("routing.affinity_ttl_s", "an account that comes back gets its conversations back"),

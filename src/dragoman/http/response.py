@@ -25,18 +25,18 @@ class Response:
     Of ``headers`` the names are lower-case; values of repeated ones are joined by ``", "``.
     """
 
-    __slots__ = ("_connection", "_head", "_over", "status")
+    __slots__ = ("_connection", "_over", "head", "status")
 
     def __init__(self, connection: UpstreamConnection) -> None:
         self._connection: UpstreamConnection | None = connection
         self._over = False
         self.status = connection.status
-        self._head = connection.head
+        self.head = connection.head
 
     @property
     def headers(self) -> dict[str, str]:
         """All headers. Most answers' are never looked at, so they are decoded at each use."""
-        return decoded(self._head)
+        return decoded(self.head)
 
     @property
     def ended(self) -> bool:

@@ -61,6 +61,9 @@ class InProcessResponse:
     def __init__(self, answer: Answer, stall_s: float, mono: Callable[[], float]) -> None:
         self.status = answer.status
         self.headers = dict(answer.headers)
+        self.head = b"".join(
+            b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in answer.headers
+        )
         self._ending = answer.ending
         self._events: Iterator[bytes] | None = answer.events or iter((answer.body,))
         self._pacer = Pacer(mono, answer.pace if answer.events else 0)

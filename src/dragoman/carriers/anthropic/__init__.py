@@ -6,12 +6,22 @@ the work is: :class:`Reader` for streams, :func:`read_reply` for whole messages,
 """
 
 from dragoman.carriers.anthropic.errors import read_error, stream_failure
+from dragoman.carriers.anthropic.limits import SPENT, reset_s
 from dragoman.carriers.anthropic.reader import Reader
 from dragoman.carriers.anthropic.reply import read_reply
 from dragoman.codec import jsonio
 from dragoman.hub.request import Request
 
-__all__ = ["VERSION", "Reader", "prepare", "read_error", "read_reply", "stream_failure"]
+__all__ = [
+    "SPENT",
+    "VERSION",
+    "Reader",
+    "prepare",
+    "read_error",
+    "read_reply",
+    "reset_s",
+    "stream_failure",
+]
 
 VERSION = "2023-06-01"
 """The ``anthropic-version`` whose rules translated requests keep to (protocol.md §0.1)."""

@@ -136,7 +136,6 @@ INSTEAD = {
     "storage.redis": "限额按进程计算",
     "storage.journal": "不记录用量",
     "accounts[].organization": "账号不按组织分组",
-    "accounts[].never_disable": "失败的账号一律冷却",
     "keys[].budget_usd": "不统计花费",
     "keys[].budget_period": "不统计花费",
     "routing.affinity_ttl_s": "账号恢复后，原来的会话随即回到该账号",
