@@ -122,7 +122,8 @@ _BOUND = re.compile(r"Expected `(\w+)`(?: of length)? (>=|<=|<|>) (-?[\d.]+)")
 def mismatch(error: jsonio.Mismatch, base: str, tree: Tree = None) -> Failure:
     """A wrong shape in the words and with the code that OpenAI's API uses for it."""
     reason = error.reason
-    path = _join(base, error.path)
+    # msgspec does not say which key of an open object it is: the object then.
+    path = _join(base, error.path.partition("[...]")[0])
     if reason.startswith("Object missing required field"):
         found = _FIELD.search(reason)
         path = _join(path, found[1] if found else "")

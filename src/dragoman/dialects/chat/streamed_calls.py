@@ -13,6 +13,8 @@ from dragoman.dialects.chat.parsed import JSON_TOOL, JsonMode, Parsed
 from dragoman.dialects.chat.reply import custom_input
 from dragoman.hub.events import BlockStart, InputDelta
 
+_WRITTEN = Raw(b"")
+
 
 class _Call(Struct):
     number: int
@@ -37,15 +39,16 @@ class StreamedCalls:
         self._parsed = parsed
         self._calls: dict[int, _Call] = {}
         """By upstream's block index."""
-        self._json: set[int] = set()
-        """Blocks of the tool that stands for a JSON answer."""
+        self._json: dict[int, Raw] = {}
+        """Blocks of the tool that stands for a JSON answer, and the input in their start; empty
+        once input went out."""
         self.count = 0
 
     def start(self, event: BlockStart, given: Raw, frame: Frame, parts: list[bytes]) -> None:
         """A ``tool_use`` block begins; ``given`` is its input so far."""
         parsed = self._parsed
         if parsed.json_mode is JsonMode.TOOL and event.name == JSON_TOOL:
-            self._json.add(event.index)
+            self._json[event.index] = given
             return
         if parsed.legacy and self.count:
             return
@@ -75,6 +78,7 @@ class StreamedCalls:
         call = self._calls.get(event.index)
         if call is None:
             if event.index in self._json:
+                self._json[event.index] = _WRITTEN
                 frame.content(literal, parts)
         elif call.custom:
             call.pieces.append(literal)
@@ -84,7 +88,12 @@ class StreamedCalls:
     def stop(self, index: int, frame: Frame, parts: list[bytes]) -> None:
         """A block ends: what was kept back goes out."""
         call = self._calls.get(index)
-        if call is None or call.written:
+        if call is None:
+            given = self._json.pop(index, _WRITTEN)
+            if given != _WRITTEN:
+                frame.content(jsonio.nested(given), parts)
+            return
+        if call.written:
             return
         if call.custom:
             call.written = True
@@ -98,7 +107,7 @@ class StreamedCalls:
 
     def finish(self, frame: Frame, parts: list[bytes]) -> None:
         """The stream ends: so does every block that did not."""
-        for index in self._calls:
+        for index in [*self._calls, *self._json]:
             self.stop(index, frame, parts)
 
     def _arguments(self, call: _Call, literal: bytes, frame: Frame, parts: list[bytes]) -> None:
