@@ -6,18 +6,12 @@ accumulator makes of the same events.
 """
 
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
-from anthropic.types.message_create_params import (
-    MessageCreateParamsNonStreaming,
-    MessageCreateParamsStreaming,
-)
 from hypothesis import given, settings
-from openai.lib.streaming.chat._completions import ChatCompletionStreamState
-from openai.lib.streaming.chat._types import ParsedChatCompletionSnapshot
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
@@ -28,16 +22,10 @@ from dragoman.dialects import chat
 from dragoman.hub.events import MessageDelta, MessageStart
 from dragoman.hub.usage import Usage
 from tests.dialects.generated import Events, streams, wire
+from tests.dialects.oracles import check_parameters, chunks, fold
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "chat-anthropic"
 CATALOGUE = Catalogue()
-SAMPLING = {"temperature", "top_p", "top_k"}
-"""Of the API version 2023-06-01, which we pin; the SDK's types are those of 2026-10-21."""
-
-PARAMS = {
-    False: TypeAdapter(MessageCreateParamsNonStreaming),
-    True: TypeAdapter(MessageCreateParamsStreaming),
-}
 EVENTS: TypeAdapter[RawMessageStreamEvent] = TypeAdapter(RawMessageStreamEvent)
 
 
@@ -45,21 +33,10 @@ def golden(name: str) -> list[Any]:
     return [pytest.param(path, id=path.parent.name) for path in sorted(GOLDEN.glob(f"*/{name}"))]
 
 
-def exhaust(value: Any) -> None:
-    """pydantic validates an ``Iterable`` only as it is walked through."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            exhaust(inner)
-    elif not isinstance(value, (str, bytes, int, float, type(None))):
-        for inner in value:
-            exhaust(inner)
-
-
 @pytest.mark.parametrize("path", golden("upstream.json"))
 def test_upstream_bodies_are_request_parameters(path: Path):
     body = jsonio.decode(path.read_bytes())
-    assert set(body) - SAMPLING <= set(get_type_hints(MessageCreateParamsStreaming))
-    exhaust(PARAMS[body.get("stream", False)].validate_python(body))
+    check_parameters(body)
 
 
 @pytest.mark.parametrize("path", golden("reply.json"))
@@ -67,21 +44,6 @@ def test_replies_are_chat_completions(path: Path):
     completion = ChatCompletion.model_validate_json(path.read_bytes(), strict=True)
     assert completion.choices[0].message.role == "assistant"
     assert completion.usage is not None
-
-
-def chunks(data: bytes) -> list[dict[str, Any]]:
-    return [
-        jsonio.decode(line.removeprefix(b"data: "))
-        for line in data.split(b"\n")
-        if line.startswith(b"data: {")
-    ]
-
-
-def fold(data: bytes) -> ParsedChatCompletionSnapshot:
-    state = ChatCompletionStreamState()
-    for chunk in chunks(data):
-        state.handle_chunk(ChatCompletionChunk.model_validate(chunk, strict=True))
-    return state.current_completion_snapshot
 
 
 CUSTOM = "v083"
