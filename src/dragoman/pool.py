@@ -60,7 +60,7 @@ class Pool:
         return self._accounts
 
     def trying(self, account: Account) -> None:
-        """A request goes to an account; one that failed before gets no other until it is answered."""
+        """A request goes to an account; one that failed before gets no other until then."""
         if account.failures:
             account.probe_until = self._clock.mono() + PROBE_S
 
