@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.hub.usage import MOST, CacheCreation, OutputDetails, Usage, WireUsage
+from dragoman.hub.usage import MOST, CacheCreation, OutputDetails, ServerToolUse, Usage, WireUsage
 
 figures = st.none() | st.integers(-(2**70), 2**70)
 
@@ -33,6 +33,23 @@ def test_choices_add_up():
     usage.add(Usage(input=10, output=50, service_tier="priority", seen=True))
     assert (usage.input, usage.output, usage.total, usage.seen) == (11, 55, 71, True)
     assert usage.service_tier == "standard"
+
+
+def test_what_was_said_in_parts_can_be_said_as_one():
+    parts = Usage()
+    for tokens in (1, 10):
+        said = WireUsage(tokens, 5 * tokens, 2 * tokens, 3 * tokens, CacheCreation(tokens, tokens))
+        said.output_tokens_details = OutputDetails(tokens)
+        said.server_tool_use = ServerToolUse(tokens)
+        said.service_tier = "standard"
+        part = Usage()
+        part.fold(said)
+        parts.add(part)
+    assert (parts.input, parts.cache_write, parts.cache_write_1h) == (11, 55, 11)
+    assert (parts.cache_read, parts.output, parts.thinking, parts.searches) == (22, 33, 11, 11)
+    again = Usage()
+    again.fold(parts.wire())
+    assert again == parts
 
 
 @given(figures, figures, figures, figures)

@@ -15,6 +15,10 @@ class OutputDetails(Struct, gc=False):
     thinking_tokens: int = 0
 
 
+class ServerToolUse(Struct, gc=False):
+    web_search_requests: int = 0
+
+
 class WireUsage(Struct, gc=False):
     """``usage`` as it arrives; ``None`` means "not said", which differs from 0."""
 
@@ -25,6 +29,7 @@ class WireUsage(Struct, gc=False):
     cache_creation: CacheCreation | None = None
     output_tokens_details: OutputDetails | None = None
     service_tier: str | None = None
+    server_tool_use: ServerToolUse | None = None
 
 
 MOST = 10**12
@@ -51,6 +56,8 @@ class Usage(Struct, gc=False):
     service_tier: str | None = None
     seen: bool = False
     """Whether upstream said anything at all."""
+    searches: int = 0
+    """Searches of the web, which are paid for one by one."""
 
     @property
     def prompt(self) -> int:
@@ -80,16 +87,35 @@ class Usage(Struct, gc=False):
             self.cache_write_1h = _bounded(wire.cache_creation.ephemeral_1h_input_tokens)
         if wire.output_tokens_details is not None:
             self.thinking = _bounded(wire.output_tokens_details.thinking_tokens)
+        if wire.server_tool_use is not None:
+            self.searches = _bounded(wire.server_tool_use.web_search_requests)
         if wire.service_tier is not None:
             self.service_tier = wire.service_tier
 
+    def wire(self) -> WireUsage:
+        """All of it as one message would have said it: folded, it makes the same again."""
+        return WireUsage(
+            self.input,
+            self.cache_write,
+            self.cache_read,
+            self.output,
+            CacheCreation(self.cache_write - self.cache_write_1h, self.cache_write_1h),
+            OutputDetails(self.thinking),
+            self.service_tier,
+            ServerToolUse(self.searches),
+        )
+
     def add(self, other: "Usage") -> None:
-        """Add a parallel request's usage (``n`` choices are ``n`` upstream requests)."""
+        """Add the usage of another upstream request for the same answer.
+
+        ``n`` choices are ``n`` requests side by side; an answer that pauses takes several in turn.
+        """
         self.input += other.input
         self.cache_read += other.cache_read
         self.cache_write += other.cache_write
         self.cache_write_1h += other.cache_write_1h
         self.output += other.output
         self.thinking += other.thinking
+        self.searches += other.searches
         self.service_tier = self.service_tier or other.service_tier
         self.seen = self.seen or other.seen

@@ -9,7 +9,7 @@ from typing import Any, cast
 from msgspec import Raw
 
 from dragoman.codec import jsonio
-from dragoman.hub.usage import CacheCreation, OutputDetails, WireUsage
+from dragoman.hub.usage import CacheCreation, OutputDetails, ServerToolUse, WireUsage
 
 _decoder: jsonio.Decoder[WireUsage | None] = jsonio.Decoder(WireUsage | None)
 
@@ -47,6 +47,10 @@ def _salvage(said: Any) -> WireUsage:
     if isinstance(details, dict):
         thinking = cast("dict[str, Any]", details).get("thinking_tokens")
         usage.output_tokens_details = OutputDetails(_whole(thinking) or 0)
+    tools = fields.get("server_tool_use")
+    if isinstance(tools, dict):
+        searches = cast("dict[str, Any]", tools).get("web_search_requests")
+        usage.server_tool_use = ServerToolUse(_whole(searches) or 0)
     tier = fields.get("service_tier")
     usage.service_tier = tier if isinstance(tier, str) else None
     return usage

@@ -35,6 +35,8 @@ def error_event(failure: Failure) -> bytes:
 
 
 _INDEXED = re.compile(r"(messages|tools)\.(\d+)")
+_SEARCH = re.compile(r"\.web_search_\d+\b")
+"""After the index of a tool: the kind of it."""
 _RENAMED = {
     "stop_sequences": "stop",
     "system": "messages",
@@ -54,7 +56,9 @@ def localize(failure: Failure, parsed: Parsed) -> Failure:
     if path is None or failure.kind != "upstream_rejected":
         return failure
     found = _INDEXED.match(path)
-    if found is not None:
+    if found is not None and parsed.searches and _SEARCH.match(path, found.end()):
+        failure.param = "web_search_options"
+    elif found is not None:
         failure.param = _place(found[1], int(found[2]), parsed)
     elif path == "max_tokens":
         failure.param = parsed.limit_name

@@ -19,11 +19,12 @@ class Names:
 
     __slots__ = ("_taken", "_upstream")
 
-    def __init__(self, declared: Sequence[str] = ()) -> None:
+    def __init__(self, declared: Sequence[str] = (), reserved: Sequence[str] = ()) -> None:
+        """``reserved``: upstream's own names, which no tool of the client's may have."""
         self._upstream: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._taken: set[str] = set(reserved)
         for name in declared:
-            if _FITS.fullmatch(name):
+            if name not in reserved and _FITS.fullmatch(name):
                 self._upstream[name] = name
                 self._taken.add(name)
         if len(self._upstream) < len(declared):

@@ -110,6 +110,8 @@ class Parsed(Struct, gc=False):
     """Upstream's tool names → the client's, where they differ."""
     customs: frozenset[str] = frozenset()
     """Upstream's names of tools that the client declared as ``custom``."""
+    searches: bool = False
+    """The request holds a server tool, so its answer may cite and may pause."""
     legacy: bool = False
     """The client speaks ``functions`` and ``function_call``."""
     json_mode: JsonMode = JsonMode.OFF

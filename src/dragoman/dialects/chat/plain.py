@@ -5,6 +5,8 @@ all the rest of the answer. :func:`plain` writes those bytes at once and leaves 
 ``reply.py``; a property test proves that both write the same.
 """
 
+from msgspec import UNSET
+
 from dragoman.codec import jsonio
 from dragoman.dialects.chat.answer import SERVICE_TIERS
 from dragoman.dialects.chat.parsed import JsonMode, Parsed
@@ -37,7 +39,7 @@ def plain(parsed: Parsed, message: Reply, created: int, usage: Usage) -> bytes |
     if len(content) != 1 or finish is None or parsed.json_mode is not JsonMode.OFF:
         return None
     block = content[0]
-    if not isinstance(block, Text):
+    if not isinstance(block, Text) or block.citations is not UNSET:
         return None
     read, written, output = usage.cache_read, usage.cache_write, usage.output
     prompt = usage.input + read + written

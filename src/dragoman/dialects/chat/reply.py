@@ -3,6 +3,7 @@
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.codec import jsonio
+from dragoman.dialects.chat.annotations import Annotation, of_blocks
 from dragoman.dialects.chat.answer import (
     SERVICE_TIERS,
     EncryptedDetail,
@@ -56,6 +57,7 @@ class Message(Struct, omit_defaults=True):
     reasoning_content: Raw | UnsetType = UNSET
     thinking_blocks: list[ThinkingBlock | RedactedBlock] | UnsetType = UNSET
     reasoning_details: list[TextDetail | EncryptedDetail] | UnsetType = UNSET
+    annotations: list[Annotation] | UnsetType = UNSET
 
 
 class Choice(Struct):
@@ -119,12 +121,14 @@ def _summed(messages: list[Reply]) -> Usage:
 
 def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
     texts: list[bytes] = []
+    cites = False
     calls: list[ToolUse] = []
     thoughts = Thoughts()
     reasoning: list[bytes] = []
     for block in message.content:
         if isinstance(block, Text):
             texts.append(bytes(block.text))
+            cites = cites or block.citations is not UNSET
         elif isinstance(block, ToolUse):
             calls.append(block)
         elif isinstance(block, Thinking):
@@ -138,6 +142,8 @@ def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
     made = Message("assistant", _content(texts, parsed, none=bool(calls)), None)
     if message.stop_reason == "refusal" and message.explanation:
         made.refusal = jsonio.quote(message.explanation)
+    if cites:
+        _add_annotations(made, message, parsed)
     _add_calls(made, calls, parsed)
     if parsed.show_reasoning:
         _add_thoughts(made, thoughts, reasoning)
@@ -152,6 +158,16 @@ def _content(texts: list[bytes], parsed: Parsed, *, none: bool) -> Raw | None:
     if parsed.json_mode is JsonMode.EXTRACT:
         return jsonio.quote(extract(jsonio.text_of(joined)))
     return Raw(joined)
+
+
+def _add_annotations(made: Message, message: Reply, parsed: Parsed) -> None:
+    found = of_blocks([block for block in message.content if isinstance(block, Text)])
+    cut_out: int | None = None
+    if parsed.json_mode is JsonMode.EXTRACT and isinstance(made.content, Raw):
+        cut_out = len(jsonio.unquote(made.content))
+    annotations = found.finish(cut_out)
+    if annotations:
+        made.annotations = annotations
 
 
 def custom_input(data: bytes | Raw) -> Raw:

@@ -139,6 +139,7 @@ def _parsed(asked: ChatRequest, out: Request, model: Model, notes: Notes) -> Par
     )
     if asked.reasoning is not None and asked.reasoning.exclude:
         parsed.show_reasoning = False
+    parsed.searches = asked.web_search_options is not None
     if asked.max_completion_tokens is not None:
         parsed.limit_name = "max_completion_tokens"
     return parsed
@@ -146,10 +147,13 @@ def _parsed(asked: ChatRequest, out: Request, model: Model, notes: Notes) -> Par
 
 def _tools(out: Request, box: Toolbox) -> None:
     choice = box.choice()
-    if not box.tools and box.names:  # only the history knows them
+    if not box.tools and box.names and box.search is None:  # only the history knows them
         box.stubs()
         choice = ToolChoice("none")
-    if box.tools:
+    if box.search is not None:
+        # After the client's own tools, so that their cache marks stay what they are.
+        out.tools = [*box.tools, box.search]
+    elif box.tools:
         out.tools = box.tools
     if choice is not UNSET:
         out.tool_choice = choice

@@ -209,6 +209,23 @@ class ReasoningParam(Shape):
     exclude: bool | None = None
 
 
+class Approximate(Shape):
+    city: str | None = None
+    country: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+
+
+class UserLocation(Shape):
+    type: Literal["approximate"]
+    approximate: Approximate
+
+
+class WebSearchOptions(Shape):
+    search_context_size: Literal["low", "medium", "high"] | None = None
+    user_location: UserLocation | None = None
+
+
 class OutputConfigParam(Shape):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
@@ -272,6 +289,6 @@ class ChatRequest(Shape):
     audio: Raw = ABSENT
     prediction: Raw = ABSENT
     moderation: Raw = ABSENT
-    web_search_options: Raw = ABSENT
+    web_search_options: WebSearchOptions | None = None
     prompt_cache_options: Raw = ABSENT
     prompt_cache_retention: str | None = None

@@ -12,6 +12,7 @@ A single choice ends with :meth:`StreamWriter.close`, which is both.
 from msgspec import UNSET, Raw, Struct
 
 from dragoman.codec import jsonio
+from dragoman.dialects.chat.annotations import Annotation, Annotations
 from dragoman.dialects.chat.answer import Thoughts, finish_reason, reply_id
 from dragoman.dialects.chat.chunks import KEEPALIVE, Frame, end_stream
 from dragoman.dialects.chat.extract import Extractor
@@ -21,6 +22,7 @@ from dragoman.dialects.chat.streamed_calls import StreamedCalls
 from dragoman.hub.events import (
     BlockStart,
     BlockStop,
+    CitationDelta,
     Event,
     InputDelta,
     MessageDelta,
@@ -76,6 +78,10 @@ class StreamWriter:
         self._thoughts: dict[int, _Thought] = {}
         self._signed = Thoughts()
         self._extractor = Extractor() if parsed.json_mode is JsonMode.EXTRACT else None
+        self._annotations = Annotations() if parsed.searches else None
+        """Only where something may be cited, because then all text is measured."""
+        self._extracted = 0
+        """Characters of content that the extractor let through."""
         self._stop_reason: str | None = None
         self._explanation: str | None = None
 
@@ -101,7 +107,11 @@ class StreamWriter:
             self._thought_end(index, parts)
         if self._extractor is not None:
             left = self._extractor.close()
+            self._extracted += len(left)
             frame.content(bytes(jsonio.quote(left)), parts)
+        if self._annotations is not None:
+            cut_out = None if self._extractor is None else self._extracted
+            self._cited(self._annotations.finish(cut_out), frame, parts)
         if self._stop_reason == "refusal" and self._explanation:
             frame.delta(b'{"refusal":%b}' % bytes(jsonio.quote(self._explanation)), parts)
         calls, legacy = self._calls.count > 0, self._parsed.legacy
@@ -112,13 +122,19 @@ class StreamWriter:
         """The end of a stream of one choice. ``usage`` is what all its events said together."""
         return self.finish() + end_stream(self._parsed, self._created, usage)
 
+    def _cited(self, found: list[Annotation], frame: Frame, parts: list[bytes]) -> None:
+        """All annotations in one chunk: OpenAI's accumulator refuses to add to a list whose items
+        have no ``index``, and others keep one chunk's list only."""
+        if found:
+            frame.delta(b'{"annotations":%b}' % jsonio.encode(found), parts)
+
     def _begin(self, parts: list[bytes]) -> Frame:
         """The role chunk, once, and before anything else."""
         frame = self._frame
         if frame is None:
             frame = self._frame = Frame(self._parsed, self._created, self._index)
             frame.delta(_ROLE, parts)
-            if self._extractor is None:
+            if self._extractor is None and self._annotations is None:
                 self._text_head, self._text_tail = frame.text_head, frame.text_tail
         return frame
 
@@ -145,12 +161,16 @@ class StreamWriter:
             self._block_start(event, parts)
         elif isinstance(event, BlockStop):
             self._calls.stop(event.index, self._begin(parts), parts)
+            if self._annotations is not None:
+                self._annotations.end_block()
             if event.index in self._thoughts:
                 self._thought_end(event.index, parts)
         elif isinstance(event, SignatureDelta):
             self._thoughts.setdefault(event.index, _Thought()).signature = event.signature
         elif isinstance(event, TextDelta):
             self._text(event, parts)
+        elif isinstance(event, CitationDelta) and self._annotations is not None:
+            self._annotations.cite(event.citation)
 
     def _block_start(self, event: BlockStart, parts: list[bytes]) -> None:
         frame = self._begin(parts)
@@ -175,10 +195,13 @@ class StreamWriter:
 
     def _text(self, event: TextDelta, parts: list[bytes]) -> None:
         frame = self._begin(parts)
+        if self._annotations is not None:
+            self._annotations.text(event.text)
         if self._extractor is None:
             frame.content(event.text, parts)
         else:
             found = self._extractor.feed(jsonio.text_of(event.text))
+            self._extracted += len(found)
             frame.content(bytes(jsonio.quote(found)), parts)
 
     def _thinking(self, event: ThinkingDelta, parts: list[bytes]) -> None:

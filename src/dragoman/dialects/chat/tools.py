@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
-from dragoman.dialects.chat import schema, shapes, subset
+from dragoman.dialects.chat import schema, search, shapes, subset
 from dragoman.dialects.chat.content import cache_control
 from dragoman.dialects.chat.decode import Reader, mismatch
 from dragoman.dialects.chat.names import Names
@@ -47,9 +47,13 @@ class Toolbox:
         self._request = request
         self._model = model
         self._notes = notes
-        self.names = Names()
+        options = request.web_search_options
+        self.search = None if options is None else search.tool(options)
+        """The server tool, as it goes upstream."""
+        reserved = () if options is None else (search.NAME,)
+        self.names = Names((), reserved)
         if request.tools or self.legacy:
-            self.names = Names(self._declared_names())
+            self.names = Names(self._declared_names(), reserved)
             self._declare()
 
     def _declared_names(self) -> list[str]:
@@ -142,6 +146,9 @@ class Toolbox:
             return UNSET
         if chosen.allowed is not None:
             self.tools = [tool for tool in self.tools if tool.name in chosen.allowed]
+        if chosen.mode == "none" and self.search is not None:
+            reason = "tool_choice 'none' rules searching out as well"
+            self._notes.warn("web_search_options", reason)
         made = _CHOICES[chosen.mode]
         choice = ToolChoice(made)
         if chosen.mode == "named":
