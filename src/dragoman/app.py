@@ -25,6 +25,7 @@ from dragoman.http.forwarded import client_address
 from dragoman.http.server import Server, ServerLimits
 from dragoman.http.server_tls import server_context
 from dragoman.limits import Limits
+from dragoman.media.converter import Converter
 from dragoman.observe.log import FLUSH_S, EventLine, Log, RequestLine
 from dragoman.observe.redaction import frames, redacted
 from dragoman.pool import Pool
@@ -69,6 +70,7 @@ class App:
         self._flush_due = False
         self.supervisor = Supervisor(self._crashed)
         self.first_key = self._make_first_key(config)
+        self._converter = Converter()
         self.gateway = self._build(config)
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
@@ -124,6 +126,7 @@ class App:
             await self._server.close()
         await self.supervisor.close()
         await self.gateway.pool.close()
+        await self._converter.close()
         self._event("stopped")
         self._log.close()
 
@@ -191,6 +194,7 @@ class App:
             limits=Limits(self.clock),
             catalogue=rows,
             pool=Pool(build.accounts(config, rows, self.clock), self.clock),
+            media=build.media(config, self._converter, self.clock),
             options=build.options(config),
             finished=self._finished,
         )

@@ -14,6 +14,10 @@ from dragoman.config.pending import served
 from dragoman.config.structs import AccountConfig, Config, KeyConfig
 from dragoman.gateway import Options
 from dragoman.http.client import Client, Target
+from dragoman.media.address import Exceptions
+from dragoman.media.converter import Converter
+from dragoman.media.fetch import Fetcher, Limits
+from dragoman.media.media import Media
 from dragoman.principal import Network, Principal
 from dragoman.simulator.inprocess import InProcessClient
 from dragoman.simulator.service import Settings, Simulator
@@ -37,6 +41,13 @@ def options(config: Config) -> Options:
         expose_routing=server.expose_routing,
         timeouts=Timeouts(server.first_byte_timeout_s, server.stall_timeout_s),
     )
+
+
+def media(config: Config, converter: Converter, clock: Clock) -> Media:
+    """What fetches and converts images; the worker processes outlive a reload."""
+    images = config.images
+    limits = Limits(images.max_bytes, Exceptions.of(images.allow_private_hosts))
+    return Media(Fetcher(limits, clock), converter, fetch=images.fetch)
 
 
 def catalogue(config: Config, wall: float) -> Catalogue:

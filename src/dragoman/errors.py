@@ -72,6 +72,7 @@ TABLE: dict[str, Kind] = {
     "empty_array": Kind(400, _INVALID, "empty_array", _INVALID, _C),
     "invalid_image": Kind(400, _INVALID, "invalid_image_format", _INVALID, _C),
     "invalid_image_url": Kind(400, _INVALID, "invalid_image_url", _INVALID, _C),
+    "invalid_file_url": Kind(400, _INVALID, "invalid_file_url", _INVALID, _C),
     "context_length": Kind(400, _INVALID, "context_length_exceeded", _INVALID, _C),
     "bad_request": Kind(400, _INVALID, None, _INVALID, _C),
     # HTTP itself.
@@ -92,6 +93,7 @@ TABLE: dict[str, Kind] = {
     # The gateway.
     "internal": Kind(500, "server_error", "internal_error", "api_error", _G),
     "draining": Kind(503, "server_error", "draining", "overloaded_error", _G),
+    "busy": Kind(503, "server_error", "overloaded", "overloaded_error", _G),
     "no_account": Kind(503, _UP, "no_account_available", "overloaded_error", _G),
     # An upstream account, seen from one attempt. What is still standing when no account is left to
     # try is what the client gets.

@@ -10,6 +10,7 @@ from dragoman.auth.keys import Keys
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
 from dragoman.limits import Limits
+from dragoman.media.media import Media
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.upstream import Timeouts
@@ -34,6 +35,7 @@ class Gateway(NamedTuple):
     limits: Limits
     catalogue: Catalogue
     pool: Pool
+    media: Media
     options: Options
     finished: Callable[[Record], None]
     """Told about every request when it has ended, with its outcome."""

@@ -54,6 +54,8 @@ async def converse(exchange: Exchange) -> None:
         body = await call.body() if call.content is None else call.content
         parsed = exchange.dialect.parse(body, gw.catalogue, strict=gw.options.strict)
         exchange.accept(parsed, principal)
+        if parsed.media:
+            await gw.media.resolve(parsed.request, parsed.media)
         if ticket.metered:
             ticket.reserve(estimate(parsed), gw.clock.mono())
         plan = routing.plan(exchange.wanted(parsed, principal), gw.pool.snapshot(), gw.clock.mono())

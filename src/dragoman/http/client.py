@@ -64,6 +64,8 @@ class Target(NamedTuple):
     """Connections kept open while unused."""
     idle_s: float = 50.0
     """How long one is kept unused."""
+    addresses: tuple[Address, ...] = ()
+    """Where to connect to, and no name is ever asked for; empty: what the name stands for."""
 
 
 class _Origin(NamedTuple):
@@ -252,6 +254,8 @@ class Client:
         return connection
 
     async def _resolve(self) -> list[Address]:
+        if self._target.addresses:
+            return list(self._target.addresses)
         # A thousand requests at once shall ask for the name once.
         async with self._resolving:
             now = self._clock.mono()

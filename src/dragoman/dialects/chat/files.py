@@ -54,12 +54,21 @@ def from_file(file: FileData, path: str, notes: Notes) -> Document | Image:
 def _from_web(found: re.Match[bytes], file: FileData, path: str, notes: Notes) -> Document | Image:
     source = UrlSource(jsonio.quote(found[0].decode()))
     label = (file.format or "").lower()
-    name = found[2].lower()
-    text = bool(_TEXT_LABEL.fullmatch(label) or (not label and _TEXT_NAME.fullmatch(name)))
-    picture = label.startswith("image/") or (not label and _IMAGE_NAME.fullmatch(name))
-    block = Image(source) if picture else Document(source)
-    fetch = text or found[1].lower() == b"http"
-    notes.seen.append(Seen(block, path, None, fetch, text=text))
+    names = [found[2].lower()]
+    if given(file.filename):
+        names.append(bytes(file.filename).lower().strip(b'"'))
+    by_http = found[1].lower() == b"http"
+    if label.startswith("image/") or (not label and any(map(_IMAGE_NAME.fullmatch, names))):
+        image_block = Image(source)
+        notes.seen.append(Seen(image_block, path, None, by_http))
+        return image_block
+    if label:
+        text = _TEXT_LABEL.fullmatch(label) is not None
+    else:
+        text = any(map(_TEXT_NAME.fullmatch, names))
+    block = Document(source)
+    # What says nothing of itself is handed over as a PDF, or judged once it is here.
+    notes.seen.append(Seen(block, path, None, text or by_http, text=text or not label))
     return block
 
 
