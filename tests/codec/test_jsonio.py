@@ -125,3 +125,8 @@ def test_utf8_is_seen_across_any_boundary(text: str, before: int):
 )
 def test_depth(data: bytes, limit: int, deep: bool):
     assert jsonio.too_deep(Raw(data), limit) is deep
+
+
+def test_a_number_beyond_any_float_is_malformed():
+    with pytest.raises(jsonio.Malformed, match="out of range"):
+        jsonio.decode(b'{"a":1e400}')

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dragoman.codec import jsonio
 from dragoman.dialects.chat.subset import Allowance, Unfit, fit
+from tests.dialects.generated import small_values
 
 TEXT = {"type": "string"}
 
@@ -25,6 +26,14 @@ FITS = {
     "no type": ({"properties": {"a": TEXT}}, closed({"a": TEXT})),
     "open": ({**schema(a=TEXT), "additionalProperties": True}, closed({"a": TEXT})),
     "required stays": ({**schema(a=TEXT), "required": ["a"]}, closed({"a": TEXT}, required=["a"])),
+    "a description that is no text": (
+        schema(a={"description": 5, "minLength": 1}),
+        closed({"a": {"description": "minLength: 1"}}),
+    ),
+    "a format that is no text": (
+        schema(a={"format": {}}),
+        closed({"a": {"description": "format: {}"}}),
+    ),
     "empty object inside": (schema(a={"type": "object"}), closed({"a": closed({})})),
     "items": (
         schema(a={"type": "array", "items": schema(b=TEXT)}),
@@ -171,3 +180,31 @@ def test_whatever_fits_is_closed_everywhere(properties: dict[str, Any], definiti
     assert all(found["additionalProperties"] is False for found in objects(fitted))
     assert "minimum" not in {key for found in objects(fitted) for key in found}
     assert fit(fitted, Allowance()) == fitted
+
+
+def test_definitions_that_refer_twice_to_the_next_are_walked_once():
+    """Each way to the last of them by itself would be 2⁴⁰ ways."""
+    twice = [
+        schema(a={"$ref": f"#/$defs/{at + 1}"}, b={"$ref": f"#/$defs/{at + 1}"}) for at in range(40)
+    ]
+    definitions = {str(at): {**one, "required": ["a", "b"]} for at, one in enumerate(twice)}
+    given = {**schema(x={"$ref": "#/$defs/0"}), "$defs": {**definitions, "40": TEXT}}
+    assert fit(given, Allowance())["$defs"]["40"] == TEXT
+    given["$defs"]["40"] = {"$ref": "#/$defs/20"}
+    with pytest.raises(Unfit, match="contains itself"):
+        fit(given, Allowance())
+
+
+WORDS = [
+    *("type", "required", "enum", "$ref", "description", "format", "additionalProperties"),
+    *("minItems", "properties", "items", "anyOf", "oneOf", "allOf", "$defs", "pattern"),
+]
+
+
+@given(st.recursive(small_values, lambda inner: st.dictionaries(st.sampled_from(WORDS), inner)))
+def test_any_value_fits_or_is_unfit(given: Any):
+    """A schema is a client's: what is not one at all must not end in an error of ours."""
+    try:
+        jsonio.encode(fit({**schema(a=given), "items": given}, Allowance()))
+    except Unfit:
+        pass

@@ -69,8 +69,11 @@ _any_decoder: Decoder[Any] = Decoder(object)
 
 
 def decode(data: bytes | Raw) -> Any:
-    """Bytes → plain Python values. Raises :class:`Malformed`."""
-    return _any_decoder.decode(data)
+    """Bytes → plain Python values. Raises :class:`Malformed`, also for a number beyond any float."""
+    try:
+        return _any_decoder.decode(data)
+    except Mismatch as error:
+        raise Malformed(error.reason) from None
 
 
 _raw_decoder: Decoder[Raw] = Decoder(Raw)

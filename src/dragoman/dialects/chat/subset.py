@@ -88,7 +88,8 @@ class _Fitter:
         self._close(schema, result)
         if told:
             before = result.get("description")
-            result["description"] = "; ".join([*([before] if before else []), *told])
+            said = [before] if before and isinstance(before, str) else []
+            result["description"] = "; ".join([*said, *told])
         return result
 
     def _nest(self, name: str, value: Any, result: Schema) -> None:
@@ -104,7 +105,7 @@ class _Fitter:
 
     def _keeps(self, name: str, value: Any) -> bool:
         if name == "format":
-            return value in _FORMATS
+            return isinstance(value, str) and value in _FORMATS
         if name == "additionalProperties":
             if value not in (False, True):
                 raise Unfit("additionalProperties with a schema")
@@ -130,20 +131,25 @@ class _Fitter:
 def _refuse_recursion(schema: Schema) -> None:
     """Follow the references from each definition; a way back to where one came from is
     recursion."""
-    _walk(schema, schema, ())
+    _walk(schema, schema, (), set())
 
 
-def _walk(root: Schema, node: Any, via: tuple[str, ...]) -> None:
+def _walk(root: Schema, node: Any, via: tuple[str, ...], done: set[str]) -> None:
+    """``done``: references whose targets were walked through; there are 2ⁿ ways to the last of n
+    definitions that each refer twice to the next."""
     if isinstance(node, list):
         for inner in cast("list[Any]", node):
-            _walk(root, inner, via)
+            _walk(root, inner, via, done)
     if not isinstance(node, dict):
         return
     for name, value in cast("Schema", node).items():
         if name == "$ref":
-            _walk(root, _target(root, value, via), (*via, value))
+            target = _target(root, value, via)
+            if value not in done:
+                _walk(root, target, (*via, value), done)
+                done.add(value)
         elif name not in ("$defs", "definitions", "enum", "const", "default", "examples"):
-            _walk(root, value, via)
+            _walk(root, value, via, done)
 
 
 def _target(root: Schema, reference: Any, via: tuple[str, ...]) -> Any:
