@@ -32,6 +32,7 @@ from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.routes import Work
 from dragoman.supervisor import Supervisor
+from dragoman.thoughts import Thoughts
 
 GC_THRESHOLD = 10_000
 """Container objects by which the heap grows before the collector looks at the young ones."""
@@ -70,7 +71,11 @@ class App:
         self._flush_due = False
         self.supervisor = Supervisor(self._crashed)
         self.first_key = self._make_first_key(config)
+<<<<<<< HEAD
         self._converter = Converter()
+=======
+        self.thoughts = Thoughts(clock)
+>>>>>>> 9262141 (wip)
         self.gateway = self._build(config)
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
@@ -194,7 +199,11 @@ class App:
             limits=Limits(self.clock),
             catalogue=rows,
             pool=Pool(build.accounts(config, rows, self.clock), self.clock),
+<<<<<<< HEAD
             media=build.media(config, self._converter, self.clock),
+=======
+            thoughts=self.thoughts,
+>>>>>>> 9262141 (wip)
             options=build.options(config),
             finished=self._finished,
         )

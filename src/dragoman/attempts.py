@@ -3,7 +3,8 @@
 Nothing has reached the client while this runs, so any failure that is an account's own moves the
 request to the next account of the plan. What counts as an answer: for a stream, response headers
 and a first event that is not an error; for a whole reply, all of its bytes. What the client caused
-(a 400) is never retried.
+(a 400) is never retried, with one exception: thinking of earlier turns that an upstream no longer
+takes is often not the client's doing, so the request is sent once more without it.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from dragoman.account import Account
 from dragoman.carriers import anthropic
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, Reply, UpstreamError
+from dragoman.hub.request import Request
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.upstream import Timeouts, UpstreamResponse
@@ -26,15 +28,27 @@ FINISH_S = 1.0
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
 _PATH = "/v1/messages"
+_BETA = b"anthropic-beta: "
 
 
 class Upstream:
     """A request as it goes up, the same for every account of one carrier."""
 
-    __slots__ = ("body", "simulate", "timeouts")
+    __slots__ = ("betas", "body", "request", "simulate", "timeouts")
 
-    def __init__(self, body: bytes, simulate: str, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        simulate: str,
+        timeouts: Timeouts,
+        request: Request | None = None,
+        betas: tuple[str, ...] = (),
+    ) -> None:
         self.body = body
+        self.request = request
+        """What ``body`` was made of, while it may be made again."""
+        self.betas = betas
+        """Values of the protocol's beta header that the body needs."""
         self.simulate = simulate
         """The client's ``x-simulate`` header, for simulator accounts only."""
         self.timeouts = timeouts
@@ -171,7 +185,7 @@ async def _first(
     for account in plan:
         pool.trying(account)
         try:
-            answered = await attempt(pool, account, *request)
+            answered = await _eased(pool, account, attempt, request)
         except Failure as failure:
             pool.failed(account, failure)
             if not failure.row.retry:
@@ -181,6 +195,37 @@ async def _first(
             pool.succeeded(account)
             return answered
     raise last or Failure("no_account", "No upstream account is available.", retry_after_s=1)
+
+
+async def _eased(
+    pool: Pool,
+    account: Account,
+    attempt: Callable[[Pool, Account, Upstream, Record], Coroutine[Any, Any, T]],
+    request: tuple[Upstream, Record],
+) -> T:
+    """What an account answers; asked again without earlier thinking where it refused that."""
+    up, record = request
+    sent = up.body
+    try:
+        return await attempt(pool, account, up, record)
+    except Failure as failure:
+        if not anthropic.about_thinking(failure) or not _ease(up, sent, failure, record):
+            raise
+    return await attempt(pool, account, up, record)
+
+
+def _ease(up: Upstream, sent: bytes, failure: Failure, record: Record) -> bool:
+    """Whether there is another body to send than the one that was, made now or, where there are
+    several choices, for another of them."""
+    if up.body is not sent:
+        return True
+    request, up.request = up.request, None
+    if request is None or not anthropic.ease(request, failure):
+        return False
+    up.body = anthropic.prepare(request)
+    up.betas = ()
+    record.warnings.append(("thinking", "the upstream did not take the thinking of earlier turns"))
+    return True
 
 
 async def _reply(pool: Pool, account: Account, up: Upstream, record: Record) -> Reply:
@@ -214,6 +259,8 @@ async def _send(pool: Pool, account: Account, up: Upstream, record: Record) -> U
     headers = account.headers
     if up.simulate and account.provider == "simulator":
         headers += b"x-simulate: %b\r\n" % up.simulate.encode("latin-1", "replace")
+    if up.betas:
+        headers = _with_betas(headers, up.betas)
     response = await account.client.send("POST", _PATH, headers, up.body, up.timeouts)
     if response.status == 200:
         if anthropic.SPENT in response.head:
@@ -231,3 +278,11 @@ def _leave(pool: Pool, account: Account, response: UpstreamResponse) -> None:
     wait_s = anthropic.reset_s(response.headers)
     if wait_s is not None:
         pool.exhausted(account, wait_s)
+
+
+def _with_betas(headers: bytes, betas: tuple[str, ...]) -> bytes:
+    """Header lines with betas, added to those that the account's configuration names."""
+    values = ",".join(betas).encode()
+    if _BETA not in headers:
+        return headers + b"%b%b\r\n" % (_BETA, values)
+    return headers.replace(_BETA, b"%b%b," % (_BETA, values), 1)

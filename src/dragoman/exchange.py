@@ -23,6 +23,7 @@ from dragoman.limits import Ticket
 from dragoman.observe.redaction import without_keys
 from dragoman.principal import Principal
 from dragoman.record import Record
+from dragoman.thoughts import Turn
 
 JSON = ("content-type", "application/json")
 _PLAIN = " !#$&'()*+./:;<>?@[]^_`{|}~"
@@ -40,7 +41,7 @@ _EVENT_STREAM = (
 class Exchange:
     """One request on its way to one answer."""
 
-    __slots__ = ("call", "dialect", "gw", "parsed", "record", "ticket")
+    __slots__ = ("call", "dialect", "gw", "owner", "parsed", "record", "ticket")
 
     def __init__(self, call: Call, dialect: Dialect, gw: Gateway, record: Record) -> None:
         self.call = call
@@ -49,11 +50,14 @@ class Exchange:
         self.record = record
         self.parsed: Parsed | None = None
         self.ticket: Ticket | None = None
+        self.owner = ""
+        """The principal's id."""
 
     def accept(self, parsed: Parsed, principal: Principal) -> None:
         """Take note of what is asked. Raises ``model_not_allowed``."""
         record = self.record
         self.parsed = parsed
+        self.owner = principal.id
         record.model = parsed.client_model
         record.stream = parsed.stream
         record.warnings = parsed.warnings
@@ -98,9 +102,16 @@ class Exchange:
         """
         self.call.content = b""
         up.body = b""
+        up.request = None
         request = parsed.request
         request.messages = []
         request.system = request.tools = UNSET
+
+    def remember(self, turn: Turn | None) -> None:
+        """Keep the signed thinking of a complete answer that made calls, before the client can send
+        their results."""
+        if turn is not None:
+            self.gw.thoughts.keep(self.owner, turn)
 
     def respond(self, status: int, body: bytes) -> None:
         """Send a whole JSON answer."""

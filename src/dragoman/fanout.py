@@ -21,6 +21,7 @@ from dragoman.exchange import Exchange
 from dragoman.hub.events import Event
 from dragoman.hub.usage import Usage
 from dragoman.record import fold
+from dragoman.thoughts import Listener, turn_of
 
 T = TypeVar("T")
 
@@ -44,6 +45,8 @@ async def _whole(
         usage = Usage()
         usage.fold(reply.usage)
         record.usage.add(usage)
+        if parsed.remembers:
+            exchange.remember(turn_of(reply.content, parsed.names))
     created = int(gw.clock.wall())
     exchange.respond(200, exchange.dialect.reply(parsed, replies, created, record.usage))
 
@@ -81,9 +84,13 @@ async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> 
     """One choice's events into the shared stream; what broke it, if something did."""
     call = exchange.call
     usage = Usage()
+    parsed = exchange.parsed
+    listener = Listener() if parsed is not None and parsed.remembers else None
 
     def relay(events: list[Event]) -> bool:
         fold(usage, events)
+        if listener is not None:
+            listener.feed(events)
         call.write(writer.feed(events))
         return not call.paused
 
@@ -95,6 +102,8 @@ async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> 
         return failure
     finally:
         exchange.record.usage.add(usage)
+    if listener is not None and parsed is not None:
+        exchange.remember(listener.turn(parsed.names))
     call.write(writer.finish())
     return None
 

@@ -13,6 +13,7 @@ from dragoman.limits import Limits
 from dragoman.media.media import Media
 from dragoman.pool import Pool
 from dragoman.record import Record
+from dragoman.thoughts import Memory
 from dragoman.upstream import Timeouts
 
 
@@ -35,7 +36,11 @@ class Gateway(NamedTuple):
     limits: Limits
     catalogue: Catalogue
     pool: Pool
+<<<<<<< HEAD
     media: Media
+=======
+    thoughts: Memory
+>>>>>>> 9262141 (wip)
     options: Options
     finished: Callable[[Record], None]
     """Told about every request when it has ended, with its outcome."""

@@ -5,6 +5,7 @@ exactly one answer, one outcome and one log line.
 """
 
 import asyncio
+from functools import partial
 
 from dragoman import attempts, fanout, routing
 from dragoman.account import Account
@@ -18,6 +19,7 @@ from dragoman.http.call import Call
 from dragoman.hub.events import Event
 from dragoman.observe.redaction import frames
 from dragoman.record import Record, fold
+from dragoman.thoughts import Listener, turn_of
 
 
 async def serve(call: Call, dialect: Dialect, gw: Gateway) -> None:
@@ -52,7 +54,8 @@ async def converse(exchange: Exchange) -> None:
     with exchange.ticket as ticket:
         # A body that came along with its head costs no coroutine.
         body = await call.body() if call.content is None else call.content
-        parsed = exchange.dialect.parse(body, gw.catalogue, strict=gw.options.strict)
+        recall = partial(gw.thoughts.recall, principal.id)
+        parsed = exchange.dialect.parse(body, gw.catalogue, strict=gw.options.strict, recall=recall)
         exchange.accept(parsed, principal)
         if parsed.media:
             await gw.media.resolve(parsed.request, parsed.media)
@@ -63,6 +66,8 @@ async def converse(exchange: Exchange) -> None:
             anthropic.prepare(parsed.request),
             call.headers.get("x-simulate", ""),
             gw.options.timeouts,
+            parsed.request,
+            anthropic.betas(parsed.request, parsed.model),
         )
         if parsed.n > 1:
             await fanout.serve(exchange, parsed, plan, up)
@@ -71,6 +76,8 @@ async def converse(exchange: Exchange) -> None:
         else:
             reply = await attempts.whole(gw.pool, plan, up, record)
             record.usage.fold(reply.usage)
+            if parsed.remembers:
+                exchange.remember(turn_of(reply.content, parsed.names))
             created = int(gw.clock.wall())
             answer = exchange.dialect.reply(parsed, [reply], created, record.usage)
             exchange.respond(200, answer)
@@ -83,9 +90,12 @@ async def stream(
     call, gw, record = exchange.call, exchange.gw, exchange.record
     exchange.keep_alive()
     writer = exchange.dialect.writer(parsed, int(gw.clock.wall()), 0)
+    listener = Listener() if parsed.remembers else None
 
     def relay(events: list[Event]) -> bool:
         fold(record.usage, events)
+        if listener is not None:
+            listener.feed(events)
         call.write(writer.feed(events))
         return not call.paused
 
@@ -94,5 +104,7 @@ async def stream(
         exchange.forget_request(parsed, up)
         while not await answer.pump(relay):
             await call.drained()
+        if listener is not None:
+            exchange.remember(listener.turn(parsed.names))
         # The client has its end before the upstream connection is brought to its own.
         call.end(writer.close(record.usage))

@@ -97,6 +97,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """Thinking between tool calls: never, with the beta header, or by itself in adaptive mode."""
     keeps_thinking: bool = False
     """Thinking of earlier turns stays in the context; otherwise the server strips it."""
+    bound_thinking: bool = False
+    """Thinking blocks are checked against all that stood before them when they were made."""
     org_locked_thinking: bool = False
     """Thinking blocks can be read only by the organisation they were made for."""
     effort: tuple[Effort, ...] = ()

@@ -74,6 +74,7 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     thinking_off_effort: Literal["", "high"] | UnsetType = UNSET
     interleaved: Literal["no", "beta", "adaptive"] | UnsetType = UNSET
     keeps_thinking: bool | UnsetType = UNSET
+    bound_thinking: bool | UnsetType = UNSET
     org_locked_thinking: bool | UnsetType = UNSET
     effort: tuple[Effort, ...] | UnsetType = UNSET
     effort_default: str | UnsetType = UNSET

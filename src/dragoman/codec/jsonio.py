@@ -89,6 +89,20 @@ def compact(data: bytes | Raw) -> bytes:
     return msgspec.json.format(bytes(data), indent=-1)
 
 
+_sorted_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(data: bytes | Raw) -> bytes:
+    """The same bytes for values that differ in layout, escapes and order of members only.
+
+    Raises :class:`Malformed`.
+    """
+    try:
+        return _sorted_encoder.encode(decode(data))
+    except RecursionError:
+        raise Malformed("the JSON is nested too deeply") from None
+
+
 def nested(value: bytes | Raw) -> bytes:
     """A JSON value as a JSON string literal that holds it as compact JSON text."""
     return _encoder.encode(compact(value).decode())

@@ -7,13 +7,16 @@ from dragoman.catalogue.catalogue import Catalogue
 from dragoman.dialects import chat
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply
+from dragoman.hub.recall import Recall
 from dragoman.hub.usage import Usage
 
 
 class Parse(Protocol):
     """Client bytes → what is asked. Raises Failure only."""
 
-    def __call__(self, body: bytes, catalogue: Catalogue, *, strict: bool) -> chat.Parsed: ...
+    def __call__(
+        self, body: bytes, catalogue: Catalogue, *, strict: bool, recall: Recall | None = None
+    ) -> chat.Parsed: ...
 
 
 class Writer(Protocol):

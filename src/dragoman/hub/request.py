@@ -109,10 +109,20 @@ class ToolChoice(Struct, omit_defaults=True, gc=False):
     disable_parallel_tool_use: bool | UnsetType = UNSET
 
 
+class BlockBinding(Struct, gc=False):
+    """What becomes of thinking blocks in front of which something has changed (protocol.md §0.6).
+
+    Needs the beta ``thinking-binding-controls-2026-08-01``.
+    """
+
+    prefix_mismatch_behavior: Literal["drop_block"]
+
+
 class ThinkingConfig(Struct, omit_defaults=True, gc=False):
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: int | UnsetType = UNSET
     display: str | UnsetType = UNSET
+    block_binding: BlockBinding | UnsetType = UNSET
 
 
 class OutputFormat(Struct, gc=False):

@@ -9,6 +9,7 @@ from dragoman.carriers.anthropic.errors import read_error, stream_failure
 from dragoman.carriers.anthropic.limits import SPENT, reset_s
 from dragoman.carriers.anthropic.reader import Reader
 from dragoman.carriers.anthropic.reply import read_reply
+from dragoman.carriers.anthropic.thinking import about_thinking, betas, ease
 from dragoman.codec import jsonio
 from dragoman.hub.request import Request
 
@@ -16,6 +17,9 @@ __all__ = [
     "SPENT",
     "VERSION",
     "Reader",
+    "about_thinking",
+    "betas",
+    "ease",
     "prepare",
     "read_error",
     "read_reply",

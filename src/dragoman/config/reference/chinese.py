@@ -214,6 +214,7 @@ MEANINGS = {
     "models[].thinking_off_effort": "可与 `disabled` 或 `between_tools` 同用的最高 effort；为空表示任意。",
     "models[].interleaved": "工具调用之间的思考：没有、需要 beta 头，或在 adaptive 模式下自动进行。",
     "models[].keeps_thinking": "先前轮次的思考保留在上下文中；否则由服务器去除。",
+    "models[].bound_thinking": "思考块会与产生它时位于其前的全部内容进行核对。",
     "models[].org_locked_thinking": "思考块只有产生它的组织才能读取。",
     "models[].effort": "可接受的 `output_config.effort` 级别；为空表示拒绝该字段。",
     "models[].effort_default": "不写该字段时生效的级别。",

@@ -36,8 +36,11 @@ def settle_forced_tool(out: Request, model: Model, notes: Notes) -> None:
         last.content.append(Text(words))
 
 
-def settle_thinking(out: Request, *, prefill: bool, notes: Notes) -> None:
-    """Take manual thinking out of a request that would be refused with it."""
+def settle_thinking(out: Request, path: str, *, prefill: bool, notes: Notes) -> None:
+    """Take manual thinking out of a request that would be refused with it.
+
+    ``path``: who asked for it.
+    """
     if out.thinking is UNSET or out.thinking.type != "enabled":
         return
     reason = ""
@@ -48,7 +51,7 @@ def settle_thinking(out: Request, *, prefill: bool, notes: Notes) -> None:
     elif _loop_without_thinking(out.messages):
         reason = "no thinking in a tool loop that began without its thinking blocks"
     if reason:
-        notes.warn("reasoning_effort", reason)
+        notes.warn(path, reason)
         out.thinking = UNSET
 
 

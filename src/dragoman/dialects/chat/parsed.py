@@ -112,6 +112,8 @@ class Parsed(Struct, gc=False):
     """Upstream's names of tools that the client declared as ``custom``."""
     searches: bool = False
     """The request holds a server tool, so its answer may cite and may pause."""
+    remembers: bool = False
+    """The answer may hold signed thinking before calls, which a client may not send back."""
     legacy: bool = False
     """The client speaks ``functions`` and ``function_call``."""
     json_mode: JsonMode = JsonMode.OFF

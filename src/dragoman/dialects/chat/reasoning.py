@@ -3,13 +3,25 @@
 Only what is signed goes upstream, byte for byte (protocol.md §0.6); unsigned reasoning is dropped
 and never becomes text. Where a block's ``index`` says that other blocks stood before it, it returns
 to its place: between calls, as the model wrote it.
+
+A client that sends back calls and no thinking gets what the memory has of that turn:
+:func:`complete` puts it into the client's message as if the client had sent it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Raw
 
-from dragoman.dialects.chat.shapes import Message, ReasoningDetail, ThinkingBlock
+from dragoman.codec import jsonio
+from dragoman.dialects.chat.shapes import (
+    Call,
+    Message,
+    ReasoningDetail,
+    ThinkingBlock,
+    given,
+)
+from dragoman.dialects.chat.texts import PARTS, TEXT, kind
+from dragoman.hub import recall as hub
 from dragoman.hub.request import Block, RedactedThinking, Text, Thinking, ToolUse
 
 Signed = tuple[int | None, Thinking | RedactedThinking]
@@ -45,6 +57,68 @@ def _from_details(found: list[ReasoningDetail]) -> Iterable[Signed]:
         elif detail.type == "reasoning.text" and _is_text(detail.signature):
             text = detail.text if _is_string(detail.text) else _EMPTY
             yield detail.index, Thinking(text, detail.signature)
+
+
+def complete(messages: list[Message], recall: hub.Recall | None) -> bool:
+    """Put remembered thinking into the assistant's messages that made calls and came back without
+    any that is signed. Returns whether any message holds signed thinking now."""
+    found = False
+    for message in messages:
+        if (message.thinking_blocks or message.reasoning_details) and signed(message):
+            found = True
+        elif recall is not None and message.tool_calls:
+            found = _fill(message, message.tool_calls, recall) or found
+    return found
+
+
+def _fill(message: Message, made: list[Call], recall: hub.Recall) -> bool:
+    calls = _asked(made)
+    thoughts = recall(calls) if calls is not None else ()
+    if thoughts:
+        message.thinking_blocks = _as_sent(thoughts, texts=_has_text(message))
+    return len(thoughts) > 0
+
+
+def _asked(calls: Sequence[Call]) -> list[hub.Call] | None:
+    """The calls as the memory knows them; ``None`` if one of them is not as any answer has it."""
+    found: list[hub.Call] = []
+    for call in calls:
+        if call.id is None:
+            return None
+        try:
+            if call.custom is not None:
+                text = bytes(call.custom.input) if given(call.custom.input) else b'""'
+                found.append(hub.Call(call.id, call.custom.name, b'{"input":%b}' % text))
+            elif call.function is not None:
+                found.append(hub.Call(call.id, call.function.name, _arguments(call)))
+        except (jsonio.Malformed, jsonio.Mismatch, UnicodeEncodeError):
+            return None
+    return found
+
+
+def _arguments(call: Call) -> bytes:
+    function = call.function
+    if function is None or not given(function.arguments):
+        return b"{}"
+    return jsonio.unquote(function.arguments).strip().encode() or b"{}"
+
+
+def _has_text(message: Message) -> bool:
+    """Whether a text block will stand in the message."""
+    return given(message.content) and kind(message.content) in (TEXT, PARTS)
+
+
+def _as_sent(thoughts: Sequence[hub.Thought], *, texts: bool) -> list[ThinkingBlock]:
+    """Remembered blocks in the shape a client sends, their places counted as in an answer."""
+    made: list[ThinkingBlock] = []
+    for known, thought in enumerate(thoughts):
+        block = thought.block
+        index = known + (texts and thought.texts) + thought.calls
+        if isinstance(block, Thinking):
+            made.append(ThinkingBlock("thinking", block.thinking, block.signature, index=index))
+        else:
+            made.append(ThinkingBlock("redacted_thinking", data=block.data, index=index))
+    return made
 
 
 def _is_string(raw: Raw) -> bool:

@@ -17,6 +17,7 @@ from dragoman.dialects.chat import (
     caching,
     duplicates,
     images,
+    reasoning,
     sampling,
     structured,
     thinking,
@@ -30,6 +31,7 @@ from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
 from dragoman.dialects.chat.usual import usual
 from dragoman.dialects.chat.vendors import follow_switch
+from dragoman.hub.recall import Recall
 from dragoman.hub.request import Metadata, Request, ToolChoice
 
 _requests = Reader(ChatRequest)
@@ -41,19 +43,22 @@ _LONGEST_USER = 256
 _SERVICE_TIERS = {"default": "standard_only"}
 
 
-def parse(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
-    """Read a request. ``strict`` refuses what would otherwise be a warning.
+def parse(
+    body: bytes, catalogue: Catalogue, *, strict: bool, recall: Recall | None = None
+) -> Parsed:
+    """Read a request. ``strict`` refuses what would otherwise be a warning. ``recall`` knows the
+    signed thinking of turns that come back without it.
 
     Raises :class:`Failure` and nothing else, ``param`` being a path in the client's own request.
     """
     notes = Notes(strict)
     try:
-        return _parse(body, catalogue, notes)
+        return _parse(body, catalogue, notes, recall)
     except jsonio.Malformed as error:
         if b";base64," not in body:
             raise invalid_json(str(error)) from None
     try:
-        return _parse(_unwrapped(body), catalogue, notes)
+        return _parse(_unwrapped(body), catalogue, notes, recall)
     except jsonio.Malformed as error:
         raise invalid_json(str(error)) from None
 
@@ -64,13 +69,13 @@ def _unwrapped(body: bytes) -> bytes:
     return _WRAPPED.sub(lambda found: _LINE_ENDS.sub(b"", found[0]), body)
 
 
-def _parse(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
+def _parse(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None) -> Parsed:
     if not jsonio.is_utf8(body):
         raise invalid_json("it is not UTF-8")
-    return usual(body, catalogue) or full(body, catalogue, notes)
+    return usual(body, catalogue) or full(body, catalogue, notes, recall)
 
 
-def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
+def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None = None) -> Parsed:
     """Read a request of any kind; ``body`` is UTF-8. Raises :class:`Failure`, ``Malformed``."""
     asked: ChatRequest = _requests.read(body, "", notes)
     messages: list[Message] = _messages.read(asked.messages, "messages", notes)
@@ -81,14 +86,12 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         notes.warnings.append(("model", resolved.warning))
     unsupported.note(asked, notes)
     box = Toolbox(asked, model, notes)
+    want = _wanted(asked, model)
+    thoughts = reasoning.complete(messages, recall if thinking.thinks(want, model) else None)
     talk = Conversation(model, box.names, notes)
     for at, message in enumerate(messages):
         talk.take(at, message)
     prefill = talk.finish()
-    switch = follow_switch(asked)
-    want = thinking.wanted(asked, model)
-    if switch:
-        want = want._replace(path=switch)
     room = thinking.budget_room(want, model)
     out = Request(
         model=resolved.wire_id,
@@ -104,8 +107,9 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         thinking.set_effort(out, asked.output_config.effort, model, notes)
     settle_forced_tool(out, model, notes)
     json_mode = structured.apply(asked.response_format, out, model, box.allowance, notes)
-    settle_thinking(out, prefill=prefill, notes=notes)
+    settle_thinking(out, want.path, prefill=prefill, notes=notes)
     sampling.sample(asked, out, model, notes)
+    thinking.bind(out, model, thoughts=thoughts)
     sampling.stop(asked, out, notes)
     _tier(asked, out, notes)
     caching.settle(out, asked.cache_control, notes)
@@ -119,6 +123,12 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes) -> Parsed:
         parsed.customs = frozenset(box.customs)
         parsed.legacy = box.legacy
     return parsed
+
+
+def _wanted(asked: ChatRequest, model: Model) -> thinking.Wanted:
+    switch = follow_switch(asked)
+    want = thinking.wanted(asked, model)
+    return want._replace(path=switch) if switch else want
 
 
 def _parsed(asked: ChatRequest, out: Request, model: Model, notes: Notes) -> Parsed:
@@ -139,6 +149,8 @@ def _parsed(asked: ChatRequest, out: Request, model: Model, notes: Notes) -> Par
     )
     if asked.reasoning is not None and asked.reasoning.exclude:
         parsed.show_reasoning = False
+    if out.tools is not UNSET and asked.functions is None:
+        parsed.remembers = thinking.may_think(out, model)
     parsed.searches = asked.web_search_options is not None
     if asked.max_completion_tokens is not None:
         parsed.limit_name = "max_completion_tokens"

@@ -15,7 +15,7 @@ from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import ChatRequest
 from dragoman.dialects.chat.texts import missing
 from dragoman.errors import Failure
-from dragoman.hub.request import OutputConfig, Request, ThinkingConfig
+from dragoman.hub.request import BlockBinding, OutputConfig, Request, ThinkingConfig
 
 LEAST_BUDGET = 1024
 """Smallest manual budget (protocol.md §2b rule 18)."""
@@ -96,6 +96,39 @@ def _effort_of(budget: int) -> str:
         if budget <= BUDGETS[effort]:
             return effort
     return "max"
+
+
+def thinks(want: Wanted, model: Model) -> bool:
+    """Whether the model is asked to think, so that thinking of earlier turns is of use."""
+    if not model.thinking:
+        return False
+    if want.effort == "none" and model.effort_none != "omit":
+        return model.effort_none != "disabled"
+    if want.effort in ("", "none"):
+        return model.thinking_default != "off"
+    return True
+
+
+def may_think(request: Request, model: Model) -> bool:
+    """Whether the answer to a finished request may hold thinking."""
+    if request.thinking is not UNSET:
+        return request.thinking.type != "disabled"
+    return bool(model.thinking) and model.thinking_default != "off"
+
+
+def bind(request: Request, model: Model, *, thoughts: bool) -> None:
+    """Where ``thoughts`` go up and the model checks what stands before them, let it drop those that
+    no longer fit instead of refusing the request (protocol.md §5b).
+
+    Goes with adaptive thinking only, which is what such a model does by default: saying so changes
+    nothing else.
+    """
+    if not thoughts or not model.bound_thinking:
+        return
+    if request.thinking is UNSET and model.thinking_default != "off":
+        request.thinking = ThinkingConfig("adaptive")
+    if request.thinking is not UNSET and request.thinking.type == "adaptive":
+        request.thinking.block_binding = BlockBinding("drop_block")
 
 
 def apply(request: Request, want: Wanted, model: Model, notes: Notes) -> None:
