@@ -71,11 +71,8 @@ class App:
         self._flush_due = False
         self.supervisor = Supervisor(self._crashed)
         self.first_key = self._make_first_key(config)
-<<<<<<< HEAD
         self._converter = Converter()
-=======
         self.thoughts = Thoughts(clock)
->>>>>>> 9262141 (wip)
         self.gateway = self._build(config)
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
@@ -199,11 +196,8 @@ class App:
             limits=Limits(self.clock),
             catalogue=rows,
             pool=Pool(build.accounts(config, rows, self.clock), self.clock),
-<<<<<<< HEAD
             media=build.media(config, self._converter, self.clock),
-=======
             thoughts=self.thoughts,
->>>>>>> 9262141 (wip)
             options=build.options(config),
             finished=self._finished,
         )

@@ -36,11 +36,8 @@ class Gateway(NamedTuple):
     limits: Limits
     catalogue: Catalogue
     pool: Pool
-<<<<<<< HEAD
     media: Media
-=======
     thoughts: Memory
->>>>>>> 9262141 (wip)
     options: Options
     finished: Callable[[Record], None]
     """Told about every request when it has ended, with its outcome."""
