@@ -6,10 +6,15 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.dialects.chat.extract import Extractor, extract
+from dragoman.dialects.chat.extract import Extractor
 from tests.dialects.generated import arguments
 
 around = st.text(st.sampled_from(list("abc \n`'\"]}")), max_size=12)
+
+
+def extract(text: str) -> str:
+    extractor = Extractor()
+    return extractor.feed(text) + extractor.close()
 
 
 @given(arguments, around, st.text(max_size=12), st.booleans())
@@ -33,3 +38,8 @@ def test_a_text_without_an_object_stays_whole(text: str):
 
 def test_an_object_that_is_cut_off_comes_out_as_far_as_it_came():
     assert extract('Sure: {"a": [1, "}') == '{"a": [1, "}'
+
+
+def test_a_brace_in_a_sentence_begins_no_object():
+    assert extract('Dear {name}, { "a": {}} it is.') == '{ "a": {}}'
+    assert extract("Only {name} and { ") == "Only {name} and { "

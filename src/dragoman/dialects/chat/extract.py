@@ -2,11 +2,18 @@
 
 A model that was only asked for JSON may put a fence or a sentence around it. :class:`Extractor`
 passes on the object and nothing else. A text without any object comes out whole at its end:
-something that is not JSON is better than nothing at all.
+something that is not JSON is better than nothing at all. Where any object will do, :func:`left`
+makes one of it.
 """
 
 import re
 
+from dragoman.codec import jsonio
+from dragoman.dialects.chat.parsed import JsonMode
+
+_BEGIN = re.compile(r'\{[ \t\r\n]{0,64}["}]')
+"""An object's first bytes; a brace in a sentence (``{name}``) begins none."""
+_MAYBE = re.compile(r"\{[ \t\r\n]{0,64}\Z")
 _OUTSIDE = re.compile(r'["{}\[\]]')
 _INSIDE = re.compile(r'["\\]')
 
@@ -20,6 +27,8 @@ class Extractor:
         self._skip: int = 0
         self._done = False
         self._before: list[str] = []
+        self._maybe = ""
+        """A brace at the end of what came: what follows decides whether an object begins."""
 
     def feed(self, text: str) -> str:
         """What of the object ``text`` brings."""
@@ -27,17 +36,25 @@ class Extractor:
             return ""
         at = 0
         if not self._depth:
-            at = text.find("{")
-            if at < 0:
-                self._before.append(text)
+            text = self._maybe + text
+            found = _BEGIN.search(text)
+            if found is None:
+                self._wait(text)
                 return ""
+            at = found.start()
             self._before.clear()
         end = self._scan(text, at)
         return text[at:end]
 
+    def _wait(self, text: str) -> None:
+        found = _MAYBE.search(text)
+        end = len(text) if found is None else found.start()
+        self._before.append(text[:end])
+        self._maybe = text[end:]
+
     def close(self) -> str:
         """What is left when no object came."""
-        left = "".join(self._before)
+        left = "".join(self._before) + self._maybe
         self._before.clear()
         return "" if self._depth or self._done else left
 
@@ -64,7 +81,13 @@ class Extractor:
         return len(text)
 
 
-def extract(text: str) -> str:
-    """The first object of a whole text, or the text."""
-    extractor = Extractor()
-    return extractor.feed(text) + extractor.close()
+def left(extractor: Extractor, mode: JsonMode, finish_reason: str) -> str:
+    """What is left at the end of an answer.
+
+    A whole answer without an object becomes ``{"text": …}`` where any object will do. One that was
+    cut off or refused, or that stands beside calls, stays as it is, and so does a blank one.
+    """
+    text = extractor.close()
+    if mode is not JsonMode.OBJECT or finish_reason != "stop" or not text.strip():
+        return text
+    return f'{{"text":{bytes(jsonio.quote(text)).decode()}}}'

@@ -79,10 +79,14 @@ class JsonMode(Enum):
     """Nothing to do: plain text, or upstream keeps to the schema by itself."""
     EXTRACT = "extract"
     """The model was asked for JSON in words: whatever stands around the object is cut off."""
+    OBJECT = "object"
+    """The same, and any object will do: an answer without one is made one."""
     TOOL = "tool"
     """The answer is the input of a tool the gateway added: the input is the content."""
 
 
+IN_WORDS = frozenset({JsonMode.EXTRACT, JsonMode.OBJECT})
+"""Modes in which the object is cut out of the text."""
 JSON_TOOL = "json_reply"
 """Name of the tool that stands for a JSON answer."""
 

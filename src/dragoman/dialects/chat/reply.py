@@ -16,8 +16,8 @@ from dragoman.dialects.chat.answer import (
     reply_id,
     wire_usage,
 )
-from dragoman.dialects.chat.extract import extract
-from dragoman.dialects.chat.parsed import JSON_TOOL, JsonMode, Parsed
+from dragoman.dialects.chat.extract import Extractor, left
+from dragoman.dialects.chat.parsed import IN_WORDS, JSON_TOOL, JsonMode, Parsed
 from dragoman.dialects.chat.plain import plain
 from dragoman.hub.events import Reply
 from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
@@ -139,7 +139,8 @@ def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
     if parsed.json_mode is JsonMode.TOOL:
         texts += [jsonio.nested(call.input) for call in calls if call.name == JSON_TOOL]
         calls = [call for call in calls if call.name != JSON_TOOL]
-    made = Message("assistant", _content(texts, parsed, none=bool(calls)), None)
+    finish = finish_reason(message.stop_reason, calls=bool(calls), legacy=parsed.legacy)
+    made = Message("assistant", _content(texts, parsed, finish, none=bool(calls)), None)
     if message.stop_reason == "refusal" and message.explanation:
         made.refusal = jsonio.quote(message.explanation)
     if cites:
@@ -147,23 +148,24 @@ def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
     _add_calls(made, calls, parsed)
     if parsed.show_reasoning:
         _add_thoughts(made, thoughts, reasoning)
-    finish = finish_reason(message.stop_reason, calls=bool(calls), legacy=parsed.legacy)
     return Choice(index, made, None, finish)
 
 
-def _content(texts: list[bytes], parsed: Parsed, *, none: bool) -> Raw | None:
+def _content(texts: list[bytes], parsed: Parsed, finish: str, *, none: bool) -> Raw | None:
     if not texts:
         return None if none else _EMPTY
     joined = jsonio.join(texts)
-    if parsed.json_mode is JsonMode.EXTRACT:
-        return jsonio.quote(extract(jsonio.text_of(joined)))
+    if parsed.json_mode in IN_WORDS:
+        extractor = Extractor()
+        found = extractor.feed(jsonio.text_of(joined))
+        return jsonio.quote(found + left(extractor, parsed.json_mode, finish))
     return Raw(joined)
 
 
 def _add_annotations(made: Message, message: Reply, parsed: Parsed) -> None:
     found = of_blocks([block for block in message.content if isinstance(block, Text)])
     cut_out: int | None = None
-    if parsed.json_mode is JsonMode.EXTRACT and isinstance(made.content, Raw):
+    if parsed.json_mode in IN_WORDS and isinstance(made.content, Raw):
         cut_out = len(jsonio.unquote(made.content))
     annotations = found.finish(cut_out)
     if annotations:

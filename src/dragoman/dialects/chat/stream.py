@@ -15,8 +15,8 @@ from dragoman.codec import jsonio
 from dragoman.dialects.chat.annotations import Annotation, Annotations
 from dragoman.dialects.chat.answer import Thoughts, finish_reason, reply_id
 from dragoman.dialects.chat.chunks import KEEPALIVE, Frame, end_stream
-from dragoman.dialects.chat.extract import Extractor
-from dragoman.dialects.chat.parsed import JsonMode, Parsed
+from dragoman.dialects.chat.extract import Extractor, left
+from dragoman.dialects.chat.parsed import IN_WORDS, Parsed
 from dragoman.dialects.chat.reply import Message
 from dragoman.dialects.chat.streamed_calls import StreamedCalls
 from dragoman.hub.events import (
@@ -77,7 +77,7 @@ class StreamWriter:
         self._calls = StreamedCalls(parsed)
         self._thoughts: dict[int, _Thought] = {}
         self._signed = Thoughts()
-        self._extractor = Extractor() if parsed.json_mode is JsonMode.EXTRACT else None
+        self._extractor = Extractor() if parsed.json_mode in IN_WORDS else None
         self._annotations = Annotations() if parsed.searches else None
         """Only where something may be cited, because then all text is measured."""
         self._extracted = 0
@@ -105,17 +105,18 @@ class StreamWriter:
         self._calls.finish(frame, parts)
         for index in list(self._thoughts):
             self._thought_end(index, parts)
+        calls, legacy = self._calls.count > 0, self._parsed.legacy
+        reason = finish_reason(self._stop_reason, calls=calls, legacy=legacy)
         if self._extractor is not None:
-            left = self._extractor.close()
-            self._extracted += len(left)
-            frame.content(bytes(jsonio.quote(left)), parts)
+            held = left(self._extractor, self._parsed.json_mode, reason)
+            self._extracted += len(held)
+            frame.content(bytes(jsonio.quote(held)), parts)
         if self._annotations is not None:
             cut_out = None if self._extractor is None else self._extracted
             self._cited(self._annotations.finish(cut_out), frame, parts)
         if self._stop_reason == "refusal" and self._explanation:
             frame.delta(b'{"refusal":%b}' % bytes(jsonio.quote(self._explanation)), parts)
-        calls, legacy = self._calls.count > 0, self._parsed.legacy
-        frame.finish(finish_reason(self._stop_reason, calls=calls, legacy=legacy), parts)
+        frame.finish(reason, parts)
         return b"".join(parts)
 
     def close(self, usage: Usage) -> bytes:

@@ -47,7 +47,7 @@ def apply(
         return JsonMode.OFF
     if form.type == "json_object":
         _ask(out, _OBJECT_ONLY)
-        return JsonMode.EXTRACT
+        return JsonMode.OBJECT
     asked = _schema(form.json_schema)
     if model.structured_outputs:
         try:
@@ -71,7 +71,13 @@ def _schema(found: JsonSchema | None) -> Raw:
         raise wrong_type(found.schema, where, "an object")
     if jsonio.too_deep(found.schema, schema.DEEPEST):
         raise Failure("invalid_value", f"'{where}' is nested too deeply.", param=where)
+    kind = _roots.decode(found.schema).get("type")
+    if kind is not None and bytes(kind)[:1] == b'"' and bytes(kind) != b'"object"':
+        raise Failure("invalid_value", f"'{where}.type' must be 'object'.", param=f"{where}.type")
     return found.schema
+
+
+_roots = jsonio.Decoder(dict[str, Raw])
 
 
 def _native(out: Request, fitted: subset.Schema) -> None:
