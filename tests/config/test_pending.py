@@ -18,7 +18,7 @@ def test_defaults_say_nothing() -> None:
     [
         ("server: {workers: 1, port: 9}", []),
         ("storage: {redis: ''}", []),
-        ("images: {fetch: false, allow_private_hosts: []}", []),
+        ("images: {fetch: false, max_bytes: 5000, allow_private_hosts: [10.0.0.0/8]}", []),
         (f"keys: [{{name: a, key: {KEY}, budget_usd: 0, budget_period: total}}]", []),
         (
             "storage: {redis: 'redis://h/0'}",
@@ -41,13 +41,6 @@ def test_defaults_say_nothing() -> None:
         (
             f"keys: [{{name: a, key: {KEY}}}, {{name: b, key: {KEY[:-1]}1, budget_usd: 1}}]",
             ["keys[1].budget_usd is accepted but not used yet: spending is not counted"],
-        ),
-        (
-            "images: {fetch: true}",
-            [
-                "images.fetch is accepted but not used yet:"
-                " https URLs go upstream as they are, http URLs and other formats are refused"
-            ],
         ),
         (
             "routing: {queue_timeout_s: 1}",

@@ -21,8 +21,6 @@ class NotYet(NamedTuple):
     """Values that ask for nothing, so that nothing need be said."""
 
 
-_IMAGES = "https URLs go upstream as they are, http URLs and other formats are refused"
-
 NOT_YET = (
     NotYet("server.workers", "one process serves", (1,)),
     NotYet("admin", "there is no admin API, console or metrics port"),
@@ -34,9 +32,6 @@ NOT_YET = (
     NotYet("keys[].budget_period", "spending is not counted", ("total",)),
     NotYet("routing.affinity_ttl_s", "an account that comes back gets its conversations back"),
     NotYet("routing.queue_timeout_s", "requests do not wait for a busy account"),
-    NotYet("images.fetch", _IMAGES, (False,)),
-    NotYet("images.max_bytes", _IMAGES),
-    NotYet("images.allow_private_hosts", _IMAGES, ((),)),
 )
 
 PROVIDERS_NOT_YET: frozenset[Provider] = frozenset({"bedrock", "vertex", "foundry", "openai"})

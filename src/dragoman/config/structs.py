@@ -162,13 +162,13 @@ class RoutingConfig(Struct, frozen=True, kw_only=True):
 
 
 class ImagesConfig(Struct, frozen=True, kw_only=True):
-    """Images that clients name by URL."""
+    """Images and files that clients name by URL."""
 
     fetch: bool = True
-    """Guarded download where the upstream takes only bytes, the URL is http, or the format needs
-    converting; false: refuse those."""
+    """Guarded download of what the upstream does not fetch itself: http URLs, and the URLs of text
+    files; false: refuse those."""
     max_bytes: Annotated[int, Meta(ge=1024, le=1_073_741_824)] = 20_971_520
-    """Largest image that is downloaded."""
+    """Largest download."""
     allow_private_hosts: tuple[str, ...] = ()
     """Hosts, addresses or CIDR blocks that may be fetched from although they are private."""
 
@@ -194,7 +194,7 @@ class FileConfig(Struct, frozen=True, kw_only=True):
     routing: RoutingConfig = RoutingConfig()
     """How a request finds its account."""
     images: ImagesConfig = ImagesConfig()
-    """Images that clients name by URL."""
+    """Images and files that clients name by URL."""
     strict: bool = False
     """Parameters that Claude cannot honour are a 400 instead of a warning."""
 

@@ -126,7 +126,7 @@ SECTIONS = {
     "models[].tiers[]": "提示词超过某一长度的请求适用的另一组价格。",
     "models[].clouds": "该模型在其他云平台上的名称。\n\nid 为空表示据目前所知该平台不提供。",
     "routing": "请求如何找到账号。",
-    "images": "客户端以 URL 给出的图片。",
+    "images": "客户端以 URL 给出的图片和文件。",
 }
 
 INSTEAD = {
@@ -140,9 +140,6 @@ INSTEAD = {
     "keys[].budget_period": "不统计花费",
     "routing.affinity_ttl_s": "账号恢复后，原来的会话随即回到该账号",
     "routing.queue_timeout_s": "请求不等待繁忙的账号",
-    "images.fetch": "https URL 原样发往上游，http URL 和其他格式被拒绝",
-    "images.max_bytes": "https URL 原样发往上游，http URL 和其他格式被拒绝",
-    "images.allow_private_hosts": "https URL 原样发往上游，http URL 和其他格式被拒绝",
 }
 
 MEANINGS = {
@@ -272,9 +269,9 @@ MEANINGS = {
     "routing.max_attempts": "首字节到达客户端之前最多尝试的账号数。",
     "routing.queue_timeout_s": "回答 429 之前，等待空闲或冷却中账号的时间。",
     "images.fetch": (
-        "上游只接受字节、URL 为 http 或格式需要转换时，由网关安全下载；false 表示拒绝这些图片。"
+        "上游自身不下载的 URL（http URL、以及文本文件的 URL）由网关安全下载；false 表示拒绝。"
     ),
-    "images.max_bytes": "下载图片的大小上限。",
+    "images.max_bytes": "单次下载的大小上限。",
     "images.allow_private_hosts": "虽属内网仍可下载的主机、地址或 CIDR 网段。",
     "retired_models": "退役模型原样发往上游，或由目录指定的接替模型提供服务。",
     "strict": "Claude 无法遵从的参数直接回答 400，而不是给出警告。",

@@ -116,8 +116,6 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None 
     parsed = _parsed(asked, out, model, notes)
     parsed.json_mode = json_mode
     parsed.origins = talk.origins
-    if notes.seen:
-        parsed.media = images.pending(notes.seen, model)
     if box.names:
         parsed.names = box.names.reverse()
         parsed.customs = frozenset(box.customs)
@@ -147,6 +145,8 @@ def _parsed(asked: ChatRequest, out: Request, model: Model, notes: Notes) -> Par
         cache_key=asked.prompt_cache_key or "",
         metadata_user_id=metadata_user,
     )
+    if notes.seen:
+        parsed.media = images.pending(notes.seen, model)
     if asked.reasoning is not None and asked.reasoning.exclude:
         parsed.show_reasoning = False
     if out.tools is not UNSET and asked.functions is None:
