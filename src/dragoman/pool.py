@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dragoman.account import Account
 from dragoman.clock import Clock
 from dragoman.errors import Failure
+from dragoman.roster import Roster
 
 COOL_S = {
     "upstream_refused": 60.0,
@@ -52,6 +53,8 @@ class Pool:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._accounts = tuple(accounts)
+        self.roster = Roster(accounts)
+        """The accounts as ``routing.plan`` wants them."""
         self._clock = clock
         self._chance = chance
 

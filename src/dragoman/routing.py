@@ -11,13 +11,20 @@ is passed over for the next, so that a shared opening or one busy conversation d
 single account while others idle. Below that conversations stay where they are.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from dragoman.account import Account
 from dragoman.affinity import claim
 from dragoman.errors import Failure
+from dragoman.roster import Group, Ring, Roster
 
+RECOUNT_S = 0.05
+"""How old the count of what a ring has in flight may be."""
+_PATIENCE = 48
+"""Accounts of a ring that are looked at one after the other before all are."""
 FREE_LOAD = 8
 """Requests in flight below which an account is never passed over for its load."""
 BOUND = 1.25
@@ -34,61 +41,102 @@ class Wanted(NamedTuple):
     max_attempts: int
 
 
-def plan(wanted: Wanted, accounts: Sequence[Account], now: float) -> list[Account]:
+def plan(wanted: Wanted, roster: Roster, now: float) -> list[Account]:
     """Accounts to try, best first, at most ``max_attempts``.
 
     Raises ``no_account`` (nobody serves the model) or ``rate_limited`` (everybody is throttled or
     full).
     """
-    model = wanted.model
-    ready = [
-        account
-        for account in accounts
-        if account.cool_until <= now
+    groups = roster.groups(wanted.model)
+    most = wanted.max_attempts
+    order: list[Account] = []
+    for group in groups:
+        if group.ring is None:
+            ready = [one for one in group.accounts if _available(one, now)]
+            if len(ready) > 1:
+                ready = _ranked(ready, wanted, _share(ready))
+        else:
+            ready = _along(group, group.ring, wanted, now)
+        order += ready
+        if len(order) >= most:
+            return order[:most]
+    if not order:
+        order = _ranked(_last_resort(wanted.model, groups, now), wanted, 0.0)
+        order.sort(key=_priority, reverse=True)
+    return order[:most]
+
+
+_priority = attrgetter("priority")
+
+
+def _available(account: Account, now: float) -> bool:
+    """The one rule of availability, for every path."""
+    return (
+        account.cool_until <= now
         and account.probe_until <= now
         and not 0 < account.max_concurrency <= account.in_flight
-        and account.serves(model)
-    ]
-    if not ready:
-        ready = _last_resort(model, accounts, now)
-    if len(ready) == 1:
-        return ready
+    )
+
+
+def _ranked(accounts: list[Account], wanted: Wanted, share: float) -> list[Account]:
+    """Accounts by their claim on the conversation, those above their share of the load last."""
     conversation = wanted.conversation
-    busiest = max([account.in_flight for account in ready])
-    over = _over(ready) if busiest >= FREE_LOAD else ()
     claims = {
         account: (
-            account.priority,
-            account not in over,
+            not _over(account, share),
             claim(conversation, account.seed, account.weight),
         )
-        for account in ready
-    }
-    ready.sort(key=claims.__getitem__, reverse=True)
-    return ready[: wanted.max_attempts]
-
-
-def _over(accounts: Sequence[Account]) -> set[Account]:
-    """The accounts that have more than their share of what those of their priority have."""
-    loads: dict[int, float] = {}
-    weights: dict[int, float] = {}
-    for account in accounts:
-        loads[account.priority] = loads.get(account.priority, 1) + account.in_flight
-        weights[account.priority] = weights.get(account.priority, 0) + account.weight
-    return {
-        account
         for account in accounts
-        if account.in_flight
-        >= max(
-            FREE_LOAD,
-            BOUND * account.weight * loads[account.priority] / weights[account.priority],
-        )
     }
+    accounts.sort(key=claims.__getitem__, reverse=True)
+    return accounts
 
 
-def _last_resort(model: str, accounts: Sequence[Account], now: float) -> list[Account]:
+def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account]:
+    """Accounts in the order of the ring, those above their share of the load last."""
+    if group.stamp + RECOUNT_S <= now:
+        group.stamp = now
+        group.share = _share([one for one in group.accounts if _available(one, now)])
+    share = group.share
+    order: list[Account] = []
+    heavy: list[Account] = []
+    seen: set[Account] = set()
+    points, owners = ring
+    start = bisect_right(points, wanted.conversation)
+    for at in range(start, start + len(points)):
+        owner = owners[at if at < len(points) else at - len(points)]
+        if owner in seen:
+            continue
+        seen.add(owner)
+        if _available(owner, now):
+            (heavy if _over(owner, share) else order).append(owner)
+            if len(order) == wanted.max_attempts:
+                return order
+        if len(seen) >= _PATIENCE:
+            break
+    if not order:
+        # Most of the pool is away: whoever is not, in the order of their claims.
+        rest = [one for one in group.accounts if one not in seen and _available(one, now)]
+        order = _ranked(rest, wanted, share)
+    return order + heavy
+
+
+def _share(accounts: Sequence[Account]) -> float:
+    """The most requests in flight for an account of weight 1; 0 while nobody is busy."""
+    load = sum([account.in_flight for account in accounts])
+    if load < FREE_LOAD:
+        return 0.0
+    return BOUND * (load + 1) / sum([account.weight for account in accounts])
+
+
+def _over(account: Account, share: float) -> bool:
+    """Whether an account has more than its share of the load."""
+    return account.in_flight >= FREE_LOAD and 0 < share * account.weight <= account.in_flight
+
+
+def _last_resort(model: str, groups: Sequence[Group], now: float) -> list[Account]:
     """Accounts to try although they are cooling: those that failed, not those that said "later"."""
-    serving = [account for account in accounts if account.serves(model)]
+    serving = [account for group in groups for account in group.accounts]
     if not serving:
         raise Failure(
             "no_account", f"No upstream account serves the model `{model}`.", retry_after_s=30

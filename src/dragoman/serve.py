@@ -61,7 +61,7 @@ async def converse(exchange: Exchange) -> None:
             await gw.media.resolve(parsed.request, parsed.media)
         if ticket.metered:
             ticket.reserve(estimate(parsed), gw.clock.mono())
-        plan = routing.plan(exchange.wanted(parsed, principal), gw.pool.snapshot(), gw.clock.mono())
+        plan = routing.plan(exchange.wanted(parsed, principal), gw.pool.roster, gw.clock.mono())
         up = attempts.Upstream(
             anthropic.prepare(parsed.request),
             call.headers.get("x-simulate", ""),

@@ -11,6 +11,7 @@ from dragoman.affinity import Hints, Identity, by_body, by_header, claim, seed
 from dragoman.errors import Failure
 from dragoman.hub.request import Message, Request, Text
 from dragoman.pool import JITTER, Pool
+from dragoman.roster import Roster
 from dragoman.routing import Wanted, plan
 from dragoman.upstream import Timeouts, UpstreamResponse
 
@@ -86,8 +87,9 @@ def test_one_user_has_many_chats() -> None:
 def test_conversations_spread_by_weight() -> None:
     accounts = [account("a"), account("b"), account("c", weight=2.0)]
     rng = random.Random(7)
+    roster = Roster(accounts)
     homes = Counter(
-        plan(Wanted("m", rng.getrandbits(64), 1), accounts, 0.0)[0].name for _ in range(8000)
+        plan(Wanted("m", rng.getrandbits(64), 1), roster, 0.0)[0].name for _ in range(8000)
     )
     assert 1800 < homes["a"] < 2200
     assert 1800 < homes["b"] < 2200
@@ -99,9 +101,9 @@ def test_an_account_that_goes_takes_only_its_own_conversations() -> None:
     rng = random.Random(3)
     for _ in range(500):
         conversation = rng.getrandbits(64)
-        home = plan(Wanted("m", conversation, 1), accounts, 0.0)[0]
+        home = plan(Wanted("m", conversation, 1), Roster(accounts), 0.0)[0]
         without = [one for one in accounts if one.name != "c"]
-        moved = plan(Wanted("m", conversation, 1), without, 0.0)[0]
+        moved = plan(Wanted("m", conversation, 1), Roster(without), 0.0)[0]
         assert moved is home or home.name == "c"
 
 
@@ -114,19 +116,19 @@ def test_claims_are_between_0_and_1_for_every_hash_and_weight() -> None:
 def test_priority_comes_before_affinity() -> None:
     low, high = account("low"), account("high", priority=1)
     for conversation in range(50):
-        assert plan(Wanted("m", conversation, 2), [low, high], 0.0) == [high, low]
+        assert plan(Wanted("m", conversation, 2), Roster([low, high]), 0.0) == [high, low]
 
 
 def test_cooling_and_full_accounts_are_left_out() -> None:
     cooling = account("a", cool_until=10.0, reason="upstream_reset")
     full = account("b", max_concurrency=1, in_flight=1)
     ready = account("c")
-    assert plan(Wanted("m", 1, 3), [cooling, full, ready], 5.0) == [ready]
+    assert plan(Wanted("m", 1, 3), Roster([cooling, full, ready]), 5.0) == [ready]
 
 
 def test_accounts_that_merely_failed_are_tried_rather_than_nobody() -> None:
     failed = account("a", cool_until=10.0, reason="upstream_reset")
-    assert plan(Wanted("m", 1, 3), [failed], 5.0) == [failed]
+    assert plan(Wanted("m", 1, 3), Roster([failed]), 5.0) == [failed]
 
 
 def test_throttled_everywhere_is_a_429_with_the_earliest_return() -> None:
@@ -135,23 +137,23 @@ def test_throttled_everywhere_is_a_429_with_the_earliest_return() -> None:
         account("b", cool_until=17.0, reason="upstream_throttled"),
     ]
     with pytest.raises(Failure) as refused:
-        plan(Wanted("m", 1, 3), accounts, 5.0)
+        plan(Wanted("m", 1, 3), Roster(accounts), 5.0)
     assert (refused.value.status, refused.value.retry_after_s) == (429, 12.0)
 
 
 def test_all_full_is_a_429() -> None:
     with pytest.raises(Failure) as refused:
-        plan(Wanted("m", 1, 3), [account("a", max_concurrency=1, in_flight=1)], 5.0)
+        plan(Wanted("m", 1, 3), Roster([account("a", max_concurrency=1, in_flight=1)]), 5.0)
     assert refused.value.status == 429
 
 
 def test_a_model_nobody_serves_is_a_503() -> None:
     only = Account("a", "anthropic", Nowhere(), b"", models=["claude-haiku-*"])
     with pytest.raises(Failure) as refused:
-        plan(Wanted("claude-opus-5-5", 1, 3), [only], 0.0)
+        plan(Wanted("claude-opus-5-5", 1, 3), Roster([only]), 0.0)
     assert (refused.value.kind, refused.value.status) == ("no_account", 503)
     assert refused.value.retry_after_s
-    assert plan(Wanted("claude-haiku-5-5", 1, 3), [only], 0.0) == [only]
+    assert plan(Wanted("claude-haiku-5-5", 1, 3), Roster([only]), 0.0) == [only]
 
 
 def test_cool_downs_grow_and_obey_retry_after() -> None:

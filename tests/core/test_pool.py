@@ -11,6 +11,7 @@ from dragoman.account import Account
 from dragoman.carriers import anthropic
 from dragoman.errors import Failure
 from dragoman.pool import JITTER, PROBE_S, SPENT, Pool
+from dragoman.roster import Roster
 from dragoman.routing import BOUND, FREE_LOAD, Wanted, plan
 from tests.core.test_affinity_and_routing import account
 from tests.core.test_limits import Hands
@@ -24,7 +25,7 @@ def rig(*accounts: Account) -> tuple[Hands, Pool]:
 
 
 def names(accounts: list[Account], hands: Hands, conversation: int = 7) -> list[str]:
-    return [one.name for one in plan(Wanted("m", conversation, 9), accounts, hands.now)]
+    return [one.name for one in plan(Wanted("m", conversation, 9), Roster(accounts), hands.now)]
 
 
 def test_an_account_that_is_back_gets_one_request_first() -> None:
@@ -137,7 +138,7 @@ def test_when_a_limit_is_whole_again(headers: dict[str, str], wait_s: float | No
 def test_one_busy_conversation_does_not_weigh_on_one_account() -> None:
     accounts = [account(name) for name in "abcd"]
     for _ in range(200):
-        plan(Wanted("m", 99, 1), accounts, 0.0)[0].in_flight += 1
+        plan(Wanted("m", 99, 1), Roster(accounts), 0.0)[0].in_flight += 1
     loads = [one.in_flight for one in accounts]
     assert max(loads) <= BOUND * 201 / 4 + 1
     assert min(loads) > 0
@@ -147,7 +148,7 @@ def test_few_requests_stay_where_their_conversation_is() -> None:
     accounts = [account(name) for name in "abcd"]
     homes = Counter[str]()
     for _ in range(FREE_LOAD):
-        home = plan(Wanted("m", 99, 1), accounts, 0.0)[0]
+        home = plan(Wanted("m", 99, 1), Roster(accounts), 0.0)[0]
         home.in_flight += 1
         homes[home.name] += 1
     assert len(homes) == 1
@@ -157,7 +158,7 @@ def test_load_is_bounded_within_a_priority_and_never_moves_requests_below_it() -
     high, higher = account("high", priority=1), account("higher", priority=1)
     low = account("low")
     for _ in range(100):
-        plan(Wanted("m", 5, 1), [high, higher, low], 0.0)[0].in_flight += 1
+        plan(Wanted("m", 5, 1), Roster([high, higher, low]), 0.0)[0].in_flight += 1
     assert low.in_flight == 0
     assert max(high.in_flight, higher.in_flight) <= BOUND * 101 / 2 + 1
 
@@ -177,7 +178,7 @@ def test_an_order_names_everybody_once(
         account(str(at), in_flight=load, weight=weight, priority=priority)
         for at, (load, weight, priority) in enumerate(figures)
     ]
-    order = plan(Wanted("m", conversation, 9), accounts, 0.0)
+    order = plan(Wanted("m", conversation, 9), Roster(accounts), 0.0)
     assert sorted(one.name for one in order) == sorted(one.name for one in accounts)
     priorities = [one.priority for one in order]
     assert priorities == sorted(priorities, reverse=True)

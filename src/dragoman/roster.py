@@ -1,0 +1,109 @@
+"""The accounts of a pool, arranged so that finding a conversation's home costs the same for ten
+accounts and for ten thousand.
+
+For each model the accounts that serve it stand in groups of one priority. A small group is asked in
+full: every account makes its claim on the conversation (rendezvous hashing, ``affinity.claim``),
+which keeps to the weights exactly. A large one is a ring: every account owns points on it, as many
+as its weight, and a conversation belongs to the owner of the next point (consistent hashing); who
+comes after is found by going on. Either way an account that goes takes only its own conversations
+with it. Groups never change: a reload makes a new roster.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dragoman.account import Account
+
+RING_FROM = 17
+"""The size from which a group is a ring."""
+POINTS = 96
+"""Points of an account of average weight; more are fairer and take longer to make."""
+MOST_POINTS = 200_000
+"""Points of a whole ring. With very many accounts each has fewer: load bounds even out the rest."""
+_MOST_MODELS = 1000
+_MASK = (1 << 64) - 1
+_STEP = 0x9E3779B97F4A7C15
+
+
+class Ring(NamedTuple):
+    """Points in rising order, and the account that owns each."""
+
+    points: list[int]
+    owners: list[Account]
+
+
+class Group:
+    """Accounts of one priority that serve one model."""
+
+    __slots__ = ("accounts", "ring", "share", "stamp")
+
+    def __init__(self, accounts: Sequence[Account]) -> None:
+        self.accounts = tuple(accounts)
+        self.ring = _ring(self.accounts) if len(self.accounts) >= RING_FROM else None
+        self.share = 0.0
+        """For a ring: the most requests in flight for an account of weight 1, at ``stamp``."""
+        self.stamp = float("-inf")
+        """``mono()`` seconds."""
+
+
+class Roster:
+    """All accounts, by model and priority."""
+
+    __slots__ = ("_groups", "_known", "accounts")
+
+    def __init__(self, accounts: Sequence[Account]) -> None:
+        self.accounts = tuple(accounts)
+        self._groups: dict[str, tuple[Group, ...]] = {}
+        self._known: dict[tuple[Account, ...], Group] = {}
+        # Most models are served by all accounts: their rings are made now, not for a request.
+        self._by_priority(self.accounts)
+
+    def groups(self, model: str) -> tuple[Group, ...]:
+        """The groups that serve a model, highest priority first."""
+        found = self._groups.get(model)
+        if found is None:
+            found = self._arrange(model)
+            if len(self._groups) < _MOST_MODELS:
+                self._groups[model] = found
+        return found
+
+    def _arrange(self, model: str) -> tuple[Group, ...]:
+        return self._by_priority([one for one in self.accounts if one.serves(model)])
+
+    def _by_priority(self, accounts: Sequence[Account]) -> tuple[Group, ...]:
+        members: dict[int, list[Account]] = {}
+        for account in accounts:
+            members.setdefault(account.priority, []).append(account)
+        return tuple(self._group(tuple(members[one])) for one in sorted(members, reverse=True))
+
+    def _group(self, accounts: tuple[Account, ...]) -> Group:
+        """The group of these accounts, made once."""
+        found = self._known.get(accounts)
+        if found is None:
+            found = self._known[accounts] = Group(accounts)
+        return found
+
+
+def _ring(accounts: Sequence[Account]) -> Ring:
+    average = sum(account.weight for account in accounts) / len(accounts)
+    each = min(POINTS, MOST_POINTS / len(accounts)) / average
+    placed = [
+        (point, at)
+        for at, account in enumerate(accounts)
+        for point in _points(account.seed, max(1, round(each * account.weight)))
+    ]
+    placed.sort()
+    return Ring([point for point, _ in placed], [accounts[at] for _, at in placed])
+
+
+def _points(seed: int, count: int) -> list[int]:
+    """Where an account stands on the ring: the same points for the same name, always."""
+    found: list[int] = []
+    state = seed
+    for _ in range(count):
+        # splitmix64: every step is a new, well mixed 64-bit number.
+        state = state + _STEP & _MASK
+        mixed = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _MASK
+        found.append(mixed ^ mixed >> 31)
+    return found
