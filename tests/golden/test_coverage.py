@@ -1,0 +1,68 @@
+"""coverage.toml names every vector and every defect of other gateways, and what it names exists."""
+
+import re
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+TABLE = tomllib.loads((HERE / "coverage.toml").read_text(encoding="utf-8"))
+
+VECTORS = {str(number) for number in range(1, 150)}
+OURS = {str(number) for number in range(1, 110)}
+"""Chat Completions in, Anthropic out."""
+DEFECTS = {
+    f"{kind}{number}"
+    for kind, last in (("T", 24), ("S", 12), ("I", 3), ("C", 24), ("N", 8))
+    for number in range(1, last + 1)
+}
+
+
+def exists(proof: str) -> bool:
+    """Whether a proof is a golden folder, a file of tests, or a test in one."""
+    if not proof.startswith("tests/"):
+        return (HERE / "chat-anthropic" / proof / "request.json").exists() or (
+            HERE / "chat-anthropic" / proof / "request.txt"
+        ).exists()
+    path, _, name = proof.partition("::")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return not name or re.search(rf"^(?:async )?def {name}\(", text, re.MULTILINE) is not None
+
+
+def test_every_vector_is_named_once() -> None:
+    proved, elsewhere = set(TABLE["vectors"]), set(TABLE["vectors-elsewhere"])
+    assert proved | elsewhere == VECTORS
+    assert not proved & elsewhere
+
+
+def test_what_no_golden_folder_proves_of_our_vectors() -> None:
+    """The vectors of this pair that the codec cannot prove: whoever adds one says so here."""
+    assert OURS & set(TABLE["vectors-elsewhere"]) <= {"41", "42"}
+
+
+def test_every_defect_is_named_once() -> None:
+    proved, elsewhere = set(TABLE["defects"]), set(TABLE["defects-elsewhere"])
+    assert proved | elsewhere == DEFECTS
+    assert not proved & elsewhere
+
+
+def test_every_proof_exists() -> None:
+    for table in ("vectors", "defects"):
+        for number, proofs in TABLE[table].items():
+            assert proofs, number
+            for proof in proofs:
+                assert exists(proof), f"{number}: {proof}"
+
+
+def test_every_reason_is_given() -> None:
+    for table in ("vectors-elsewhere", "defects-elsewhere"):
+        for number, reason in TABLE[table].items():
+            assert len(reason) > len("issue 5"), number
+
+
+def test_every_folder_of_a_vector_or_defect_is_in_the_table() -> None:
+    named = {
+        proof for table in ("vectors", "defects") for p in TABLE[table].values() for proof in p
+    }
+    folders = {path.name for path in (HERE / "chat-anthropic").iterdir()}
+    assert {name for name in folders if re.match(r"v\d{3}-|peer-", name)} <= named
