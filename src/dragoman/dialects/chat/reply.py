@@ -130,15 +130,12 @@ def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
             texts.append(bytes(block.text))
             cites = cites or block.citations is not UNSET
         elif isinstance(block, ToolUse):
-            calls.append(block)
+            _take_call(block, texts, calls, parsed)
         elif isinstance(block, Thinking):
             reasoning.append(bytes(block.thinking))
             thoughts.add(block, texts=bool(texts), calls=len(calls))
         elif isinstance(block, RedactedThinking):
             thoughts.add(block, texts=bool(texts), calls=len(calls))
-    if parsed.json_mode is JsonMode.TOOL:
-        texts += [jsonio.nested(call.input) for call in calls if call.name == JSON_TOOL]
-        calls = [call for call in calls if call.name != JSON_TOOL]
     finish = finish_reason(message.stop_reason, calls=bool(calls), legacy=parsed.legacy)
     made = Message("assistant", _content(texts, parsed, finish, none=bool(calls)), None)
     if message.stop_reason == "refusal" and message.explanation:
@@ -149,6 +146,14 @@ def _choice(parsed: Parsed, index: int, message: Reply) -> Choice:
     if parsed.show_reasoning:
         _add_thoughts(made, thoughts, reasoning)
     return Choice(index, made, None, finish)
+
+
+def _take_call(block: ToolUse, texts: list[bytes], calls: list[ToolUse], parsed: Parsed) -> None:
+    """A call, or the text that the JSON tool stands for. Legacy clients know one call."""
+    if parsed.json_mode is JsonMode.TOOL and block.name == JSON_TOOL:
+        texts.append(jsonio.nested(block.input))
+    elif not (parsed.legacy and calls):
+        calls.append(block)
 
 
 def _content(texts: list[bytes], parsed: Parsed, finish: str, *, none: bool) -> Raw | None:

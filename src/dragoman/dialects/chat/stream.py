@@ -73,7 +73,7 @@ class StreamWriter:
         """Of a text chunk; empty while text deltas have to take the longer way."""
         self._text_tail = b""
         self._said = False
-        """Whether a text block began."""
+        """Whether a text began."""
         self._calls = StreamedCalls(parsed)
         self._thoughts: dict[int, _Thought] = {}
         self._signed = Thoughts()
@@ -183,7 +183,8 @@ class StreamWriter:
             if text[:1] == b'"':
                 self._text(TextDelta(event.index, text), parts)
         elif event.kind == "tool_use":
-            self._calls.start(event, _started_blocks.decode(event.block).input, frame, parts)
+            given = _started_blocks.decode(event.block).input
+            self._said = self._calls.start(event, given, frame, parts) or self._said
         elif event.kind == "thinking":
             self._thoughts[event.index] = _Thought()
             thinking = bytes(_started_blocks.decode(event.block).thinking)

@@ -44,14 +44,17 @@ class StreamedCalls:
         once input went out."""
         self.count = 0
 
-    def start(self, event: BlockStart, given: Raw, frame: Frame, parts: list[bytes]) -> None:
-        """A ``tool_use`` block begins; ``given`` is its input so far."""
+    def start(self, event: BlockStart, given: Raw, frame: Frame, parts: list[bytes]) -> bool:
+        """A ``tool_use`` block begins; ``given`` is its input so far.
+
+        Returns whether it stands for a text, which is what a JSON answer is to the client.
+        """
         parsed = self._parsed
         if parsed.json_mode is JsonMode.TOOL and event.name == JSON_TOOL:
             self._json[event.index] = given
-            return
+            return True
         if parsed.legacy and self.count:
-            return
+            return False
         call = _Call(
             self.count,
             jsonio.encode(event.id),
@@ -69,6 +72,7 @@ class StreamedCalls:
                 b'"function":{"name":%b,"arguments":""}}]}' % (call.number, call.id, call.name),
                 parts,
             )
+        return False
 
     def input(self, event: InputDelta, frame: Frame, parts: list[bytes]) -> None:
         """A piece of a block's input."""
