@@ -169,8 +169,10 @@ async def stream(pool: Pool, plan: Sequence[Account], up: Upstream, record: Reco
     return await _first(pool, plan, _begin, (up, record))
 
 
-async def whole(pool: Pool, plan: Sequence[Account], up: Upstream, record: Record) -> Reply:
-    """The first account's whole reply. Raises the last account's Failure."""
+async def whole(
+    pool: Pool, plan: Sequence[Account], up: Upstream, record: Record
+) -> tuple[Reply, Account]:
+    """The first account's whole reply, and whose it is. Raises the last account's Failure."""
     return await _first(pool, plan, _reply, (up, record))
 
 
@@ -228,12 +230,14 @@ def _ease(up: Upstream, sent: bytes, failure: Failure, record: Record) -> bool:
     return True
 
 
-async def _reply(pool: Pool, account: Account, up: Upstream, record: Record) -> Reply:
+async def _reply(
+    pool: Pool, account: Account, up: Upstream, record: Record
+) -> tuple[Reply, Account]:
     account.in_flight += 1
     try:
         response = await _send(pool, account, up, record)
         try:
-            return anthropic.read_reply(await response.body(MAX_REPLY_BYTES))
+            return anthropic.read_reply(await response.body(MAX_REPLY_BYTES)), account
         finally:
             response.close()
     finally:

@@ -12,13 +12,14 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-from dragoman import attempts
+from dragoman import attempts, pauses
 from dragoman.account import Account
+from dragoman.continuation import PAUSE
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Writer
 from dragoman.errors import Failure
 from dragoman.exchange import Exchange
-from dragoman.hub.events import Event
+from dragoman.hub.events import Event, Reply
 from dragoman.hub.usage import Usage
 from dragoman.record import fold
 from dragoman.thoughts import Listener, turn_of
@@ -40,7 +41,14 @@ async def _whole(
     exchange: Exchange, parsed: Parsed, plan: list[Account], up: attempts.Upstream
 ) -> None:
     gw, record = exchange.gw, exchange.record
-    replies = await _together([attempts.whole(gw.pool, plan, up, record) for _ in range(parsed.n)])
+
+    async def whole() -> Reply:
+        reply, account = await attempts.whole(gw.pool, plan, up, record)
+        if reply.stop_reason == PAUSE:
+            reply = await pauses.go_on(exchange, parsed, up, reply, account)
+        return reply
+
+    replies = await _together([whole() for _ in range(parsed.n)])
     for reply in replies:
         usage = Usage()
         usage.fold(reply.usage)
@@ -59,8 +67,11 @@ async def _stream(
     created = int(gw.clock.wall())
     async with AsyncExitStack() as stack:
 
-        async def begin() -> attempts.Answer:
+        async def begin() -> attempts.Answer | pauses.Parts:
             answer = await attempts.stream(gw.pool, plan, up, record)
+            if parsed.searches:
+                parts = pauses.Parts(exchange, parsed, up, answer)
+                return await stack.enter_async_context(parts)
             return await stack.enter_async_context(answer)
 
         answers = await _together([begin() for _ in range(parsed.n)])
@@ -80,7 +91,9 @@ async def _stream(
         raise failures[0]
 
 
-async def _pump(exchange: Exchange, answer: attempts.Answer, writer: Writer) -> Failure | None:
+async def _pump(
+    exchange: Exchange, answer: attempts.Answer | pauses.Parts, writer: Writer
+) -> Failure | None:
     """One choice's events into the shared stream; what broke it, if something did."""
     call = exchange.call
     usage = Usage()

@@ -7,9 +7,10 @@ exactly one answer, one outcome and one log line.
 import asyncio
 from functools import partial
 
-from dragoman import attempts, fanout, routing
+from dragoman import attempts, fanout, pauses, routing
 from dragoman.account import Account
 from dragoman.carriers import anthropic
+from dragoman.continuation import PAUSE
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
 from dragoman.errors import Failure, Outcome
@@ -74,7 +75,9 @@ async def converse(exchange: Exchange) -> None:
         elif parsed.stream:
             await stream(exchange, parsed, plan, up)
         else:
-            reply = await attempts.whole(gw.pool, plan, up, record)
+            reply, account = await attempts.whole(gw.pool, plan, up, record)
+            if reply.stop_reason == PAUSE:
+                reply = await pauses.go_on(exchange, parsed, up, reply, account)
             record.usage.fold(reply.usage)
             if parsed.remembers:
                 exchange.remember(turn_of(reply.content, parsed.names))
@@ -99,7 +102,8 @@ async def stream(
         call.write(writer.feed(events))
         return not call.paused
 
-    async with await attempts.stream(gw.pool, plan, up, record) as answer:
+    begun = await attempts.stream(gw.pool, plan, up, record)
+    async with pauses.Parts(exchange, parsed, up, begun) if parsed.searches else begun as answer:
         exchange.begin()
         exchange.forget_request(parsed, up)
         while not await answer.pump(relay):

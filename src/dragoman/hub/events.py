@@ -125,3 +125,5 @@ class Reply(Struct, gc=False):
     stop_sequence: str | None
     explanation: str | None
     usage: WireUsage
+    raws: list[Raw] = []
+    """The blocks as they came, of a message that paused: they go back byte for byte."""

@@ -88,7 +88,7 @@ def _read(body: bytes) -> Reply:
     if blocks is None:
         raise jsonio.Mismatch("Missing content", "content")
     details = message.stop_details
-    return Reply(
+    reply = Reply(
         message.id,
         message.model,
         _content(blocks, body),
@@ -97,6 +97,9 @@ def _read(body: bytes) -> Reply:
         details.explanation if details is not None else None,
         usage,
     )
+    if message.stop_reason == "pause_turn":
+        reply.raws = _contents.decode(body).content
+    return reply
 
 
 def _decode(body: bytes) -> tuple[WireMessage, WireUsage]:
