@@ -35,6 +35,7 @@ def options(config: Config) -> Options:
     server, routing = config.server, config.routing
     return Options(
         strict=config.strict,
+        caching=config.caching,
         affinity=routing.affinity,
         max_attempts=routing.max_attempts,
         keepalive_s=server.keepalive_s,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from dragoman.auth.keys import Keys
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
+from dragoman.dialects.chat import Caching
 from dragoman.limits import Limits
 from dragoman.media.media import Media
 from dragoman.pool import Pool
@@ -21,6 +22,7 @@ class Options(NamedTuple):
     """Settings of the request path."""
 
     strict: bool
+    caching: Caching
     affinity: bool
     max_attempts: int
     keepalive_s: float

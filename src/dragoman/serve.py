@@ -55,8 +55,10 @@ async def converse(exchange: Exchange) -> None:
     with exchange.ticket as ticket:
         # A body that came along with its head costs no coroutine.
         body = await call.body() if call.content is None else call.content
-        recall = partial(gw.thoughts.recall, principal.id)
-        parsed = exchange.dialect.parse(body, gw.catalogue, strict=gw.options.strict, recall=recall)
+        options, recall = gw.options, partial(gw.thoughts.recall, principal.id)
+        parsed = exchange.dialect.parse(
+            body, gw.catalogue, strict=options.strict, caching=options.caching, recall=recall
+        )
         exchange.accept(parsed, principal)
         if parsed.media:
             await gw.media.resolve(parsed.request, parsed.media)

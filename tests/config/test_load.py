@@ -72,6 +72,7 @@ def test_every_field_of_the_example_is_read(read: Read) -> None:
           - id: my-alias
             target: claude-haiku-4-5-20251001
         retired_models: forward
+        caching: auto
         routing:
           affinity: true
           affinity_ttl_s: 3600
@@ -86,7 +87,8 @@ def test_every_field_of_the_example_is_read(read: Read) -> None:
         {"ANTHROPIC_API_KEY_A": "sk-ant-a"},
     )
     plain = load("/dev/null", {"ANTHROPIC_API_KEY": "x"})
-    for section in ("server", "admin", "storage", "routing", "images", "strict", "retired_models"):
+    sections = "server admin storage routing images strict retired_models caching"
+    for section in sections.split():
         assert getattr(config, section) == getattr(plain, section), section
     (account,) = config.accounts
     assert (account.name, account.api_key.reveal()) == ("anthropic-a", "sk-ant-a")
@@ -123,9 +125,11 @@ def test_values_other_than_the_defaults_are_read(read: Read) -> None:
             key: {KEY}
             expires_at: 2027-01-31T00:00:00Z
             allowed_ips: [10.0.0.0/8]
+        caching: off
         """,
         {"B": "2"},
     )
+    assert config.caching == "off"
     assert (config.server.port, config.server.keepalive_s) == (0, 0.5)
     assert config.server.trusted_proxies == ("10.0.0.0/8", "::1")
     account, simulator = config.accounts

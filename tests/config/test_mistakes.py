@@ -157,6 +157,8 @@ MODEL = "models: [{{id: m, {}}}]"
         (MODEL.format("usd_per_mtok: {input: 0.12345}"), "models[0].usd_per_mtok: 0.12345 is not"),
         (MODEL.format("tiers: [{above_prompt_tokens: 1}]"), "usd_per_mtok: is missing"),
         ("models: [{target: claude-opus-5}]", "models[0].id: is missing"),
+        ("caching: on", "caching: must be one of auto, client, off, got 'on'"),
+        ("caching: true", "caching: expected str, got True"),
         ("retired_models: keep", "retired_models: must be one of forward, successor, got 'keep'"),
         ("routing: {affinity_ttl_s: 0}", "routing.affinity_ttl_s: expected float > 0"),
         ("images: {max_bytes: 1}", "images.max_bytes: expected int >= 1024"),

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
 from dragoman.dialects.chat import request
-from dragoman.dialects.chat.parsed import Notes
+from dragoman.dialects.chat.parsed import Caching, Notes
 from dragoman.dialects.chat.usual import usual
 from dragoman.errors import Failure
 from tests.dialects.test_parse_properties import BODIES
 
 CATALOGUE = Catalogue(today="2026-11-20")
 SAID = {"role": "user", "content": "x"}
+LONG = "long enough for some prompt caches " * 40
+CACHING: list[Caching] = ["auto", "client", "off"]
 FIELDS = st.fixed_dictionaries(
     {
         "model": st.sampled_from([row.id for row in CATALOGUE.listed()] + ["claude-next", "gpt"]),
@@ -23,7 +25,7 @@ FIELDS = st.fixed_dictionaries(
             st.fixed_dictionaries(
                 {
                     "role": st.sampled_from(["user", "assistant", "user", "assistant", "system"]),
-                    "content": st.text(max_size=3) | st.sampled_from(["hello", "é", "\n"]),
+                    "content": st.text(max_size=3) | st.sampled_from(["hello", "é", "\n", LONG]),
                 },
                 optional={"name": st.none()},
             ),
@@ -40,26 +42,26 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-def outcome(body: bytes) -> Any:
-    notes = Notes(strict=False)
+def outcome(body: bytes, caching: Caching = "auto") -> Any:
+    notes = Notes(strict=False, caching=caching)
     try:
         return request.full(body, CATALOGUE, notes)
     except Failure as failure:
         return failure.kind, failure.message, failure.param
 
 
-def short(body: bytes) -> Any:
+def short(body: bytes, caching: Caching = "auto") -> Any:
     try:
-        return usual(body, CATALOGUE)
+        return usual(body, CATALOGUE, caching)
     except Failure as failure:
         return failure.kind, failure.message, failure.param
 
 
-@given(FIELDS)
-def test_both_ways_read_the_same(fields: dict[str, Any]) -> None:
+@given(FIELDS, st.sampled_from(CACHING))
+def test_both_ways_read_the_same(fields: dict[str, Any], caching: Caching) -> None:
     body = jsonio.encode(fields)
-    found = short(body)
-    assert found is None or found == outcome(body)
+    found = short(body, caching)
+    assert found is None or found == outcome(body, caching)
 
 
 @pytest.mark.parametrize("body", [body for _, body in BODIES], ids=[name for name, _ in BODIES])
@@ -84,6 +86,7 @@ def test_the_golden_requests(body: bytes) -> None:
             ]
         },
         {"messages": [SAID, {"role": "assistant", "content": "a"}, SAID]},
+        {"messages": [{"role": "system", "content": LONG}, SAID], "model": "claude-opus-5-5"},
     ],
 )
 def test_what_is_usual(fields: dict[str, Any]) -> None:

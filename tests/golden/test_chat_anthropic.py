@@ -3,7 +3,8 @@
 A case is a folder of ``chat-anthropic/``:
 
 ``request.json``
-    what the client sends (``request.txt``: its bytes as they are), ``options.json`` how strictly;
+    what the client sends (``request.txt``: its bytes as they are), ``options.json`` the
+    configuration's ``strict`` and ``caching``;
 ``upstream.json``, ``warnings.json``
     what goes upstream, byte for byte but for white space, and what is said about it;
 ``error.json``
@@ -80,9 +81,11 @@ def parse(case: Path) -> chat.Parsed:
         body = raw.read_bytes()
     else:
         body = jsonio.compact((case / "request.json").read_bytes())
-    options = case / "options.json"
-    strict = options.exists() and jsonio.decode(options.read_bytes())["strict"]
-    return chat.parse(body, CATALOGUE, strict=strict)
+    path = case / "options.json"
+    options: dict[str, Any] = {"strict": False}
+    if path.exists():
+        options |= jsonio.decode(path.read_bytes())
+    return chat.parse(body, CATALOGUE, **options)
 
 
 def error(failure: Failure) -> bytes:

@@ -84,6 +84,7 @@ def _load(path: str | None, environ: Mapping[str, str]) -> Config:
         keys=found.keys,
         models=found.models,
         retired_models=found.retired_models,
+        caching=found.caching,
         routing=found.routing,
         images=found.images,
         strict=found.strict,

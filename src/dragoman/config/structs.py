@@ -195,6 +195,9 @@ class FileConfig(Struct, frozen=True, kw_only=True):
     """How a request finds its account."""
     images: ImagesConfig = ImagesConfig()
     """Images and files that clients name by URL."""
+    caching: Literal["auto", "client", "off"] = "auto"
+    """Prompt caching: by the client's cache marks, and by the gateway where a request is long
+    enough and has none (`auto`); by the client's alone (`client`); not at all (`off`)."""
     strict: bool = False
     """Parameters that Claude cannot honour are a 400 instead of a warning."""
 

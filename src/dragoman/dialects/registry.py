@@ -15,7 +15,13 @@ class Parse(Protocol):
     """Client bytes → what is asked. Raises Failure only."""
 
     def __call__(
-        self, body: bytes, catalogue: Catalogue, *, strict: bool, recall: Recall | None = None
+        self,
+        body: bytes,
+        catalogue: Catalogue,
+        *,
+        strict: bool,
+        caching: chat.Caching = "auto",
+        recall: Recall | None = None,
     ) -> chat.Parsed: ...
 
 

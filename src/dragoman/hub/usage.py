@@ -84,7 +84,11 @@ class Usage(Struct, gc=False):
         if said is not None:
             self.output = said if 0 <= said <= MOST else _bounded(said)
         if wire.cache_creation is not None:
-            self.cache_write_1h = _bounded(wire.cache_creation.ephemeral_1h_input_tokens)
+            lives = wire.cache_creation
+            self.cache_write_1h = _bounded(lives.ephemeral_1h_input_tokens)
+            if wire.cache_creation_input_tokens is None:
+                written = _bounded(lives.ephemeral_5m_input_tokens) + self.cache_write_1h
+                self.cache_write = max(self.cache_write, written)
         if wire.output_tokens_details is not None:
             self.thinking = _bounded(wire.output_tokens_details.thinking_tokens)
         if wire.server_tool_use is not None:

@@ -274,5 +274,6 @@ MEANINGS = {
     "images.max_bytes": "单次下载的大小上限。",
     "images.allow_private_hosts": "虽属内网仍可下载的主机、地址或 CIDR 网段。",
     "retired_models": "退役模型原样发往上游，或由目录指定的接替模型提供服务。",
+    "caching": "提示词缓存：使用客户端的缓存标记，请求没有标记且足够长时由网关加上一处（`auto`）；只用客户端的标记（`client`）；不缓存（`off`）。",
     "strict": "Claude 无法遵从的参数直接回答 400，而不是给出警告。",
 }

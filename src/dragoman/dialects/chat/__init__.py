@@ -7,13 +7,14 @@
 
 from dragoman.dialects.chat.chunks import KEEPALIVE, end_stream
 from dragoman.dialects.chat.errors import error_body, error_event, localize
-from dragoman.dialects.chat.parsed import Parsed
+from dragoman.dialects.chat.parsed import Caching, Parsed
 from dragoman.dialects.chat.reply import reply
 from dragoman.dialects.chat.request import parse
 from dragoman.dialects.chat.stream import StreamWriter
 
 __all__ = [
     "KEEPALIVE",
+    "Caching",
     "Parsed",
     "StreamWriter",
     "end_stream",

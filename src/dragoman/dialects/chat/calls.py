@@ -11,7 +11,7 @@ import re
 from msgspec import UNSET, Raw
 
 from dragoman.codec import jsonio
-from dragoman.dialects.chat import content
+from dragoman.dialects.chat import content, marks
 from dragoman.dialects.chat.names import Names
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import Call, CalledFunction, Message, given
@@ -71,7 +71,8 @@ class Calls:
         else:
             raise missing(f"{path}.function")
         if call.cache_control is not None:
-            use.cache_control = content.cache_control(call.cache_control, self._notes)
+            where = f"{path}.cache_control"
+            use.cache_control = marks.cache_control(call.cache_control, where, self._notes)
         return use
 
     def _function_use(
@@ -158,10 +159,13 @@ class Calls:
         )
 
     def _take(self, call_id: str, message: Message, at: int) -> None:
-        found = content.blocks(message.content, f"messages[{at}].content", "tool", self._notes)
+        path, marked = f"messages[{at}]", self._notes.cache_marks
+        found = content.blocks(message.content, f"{path}.content", "tool", self._notes)
         result = ToolResult(self.pending[call_id], found or UNSET)
+        if self._notes.cache_marks > marked:
+            result.cache_control = marks.lift(found)
         if message.cache_control is not None:
-            result.cache_control = content.cache_control(message.cache_control, self._notes)
+            marks.of_message(message, [result], path, self._notes)
         self._results[call_id] = result
 
     @property

@@ -1,16 +1,14 @@
 """``content`` of a message → blocks. Blank texts leave no block (protocol.md §2b rule 4)."""
 
-from collections.abc import Sequence
+from msgspec import Raw
 
-from msgspec import UNSET, Raw
-
-from dragoman.dialects.chat import files, images, texts
+from dragoman.dialects.chat import files, images, marks, texts
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
-from dragoman.dialects.chat.shapes import CacheMark, Part, given
+from dragoman.dialects.chat.shapes import Part, given
 from dragoman.dialects.chat.texts import checked, is_blank, kind, missing, wrong_type
 from dragoman.errors import Failure
-from dragoman.hub.request import CacheControl, Document, Image, Text
+from dragoman.hub.request import Document, Image, Text
 
 Content = Text | Image | Document
 """A block of what somebody says; not a call, a result or a thought."""
@@ -44,7 +42,10 @@ def blocks(raw: Raw, path: str, role: str, notes: Notes) -> list[Content]:
     if found == texts.PARTS:
         parts: list[Part] = _parts.read(raw, path, notes)
         made = [_block(part, f"{path}[{at}]", role, notes) for at, part in enumerate(parts)]
-        return [block for block in made if block is not None]
+        kept = [block for block in made if block is not None]
+        if len(kept) < len(parts):
+            marks.move_from_blank(parts, made, path, notes)
+        return kept
     if found == texts.BLANK:
         return []
     if given(raw):
@@ -70,24 +71,9 @@ def _block(part: Part, path: str, role: str, notes: Notes) -> Content | None:
         if is_blank(text):
             return None
         block = Text(text)
-    if part.cache_control is not None:
-        block.cache_control = cache_control(part.cache_control, notes)
-    elif part.prompt_cache_breakpoint is not None:
-        long = part.prompt_cache_breakpoint.ttl == "12h"
-        block.cache_control = cache_control(CacheMark("ephemeral", "1h" if long else None), notes)
+    if part.cache_control is not None or part.prompt_cache_breakpoint is not None:
+        block.cache_control = marks.of_part(part, path, notes)
     return block
-
-
-def cache_control(mark: CacheMark, notes: Notes) -> CacheControl:
-    """A client's cache mark as Anthropic writes it; five minutes is what no ``ttl`` means."""
-    notes.cache_marks += 1
-    return CacheControl("ephemeral", "1h" if mark.ttl == "1h" else UNSET)
-
-
-def mark(found: Sequence[Content], control: CacheControl) -> None:
-    """Put a message's own cache mark on its last block that can carry one."""
-    if found:
-        found[-1].cache_control = control
 
 
 def _not_allowed(part: Part, path: str, role: str) -> Failure:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from msgspec import Raw
 
 from dragoman.catalogue.model import Model
-from dragoman.dialects.chat import content, reasoning
+from dragoman.dialects.chat import content, marks, reasoning
 from dragoman.dialects.chat.calls import Calls
 from dragoman.dialects.chat.names import Names
 from dragoman.dialects.chat.parsed import Notes
@@ -100,6 +100,13 @@ class Conversation:
         self._append("user", [Text(CONTINUE)])
         return False
 
+    def last_said(self) -> Block:
+        """The last block that is the client's, of a conversation that is closed."""
+        last = self.messages[-1].content[-1]
+        if isinstance(last, Text) and last.text is CONTINUE:
+            return self.messages[-2].content[-1]
+        return last
+
     def _append(self, role: hub.Role, found: list[Block]) -> None:
         """Add blocks to the turn of a role: to the last message if it is of that role."""
         messages = self.messages
@@ -112,8 +119,8 @@ class Conversation:
         self.origins.append(self._at)
 
     def _blocks(self, message: Message) -> "list[content.Content]":
-        """The blocks of a message's content, the message's own cache mark on the last."""
-        if message.cache_control is None and kind(message.content) == TEXT:
+        """The blocks of a message's content."""
+        if kind(message.content) == TEXT:
             return [Text(message.content)]
         found = content.blocks(
             message.content, f"messages[{self._at}].content", message.role, self._notes
@@ -124,15 +131,19 @@ class Conversation:
                 "The model does not read PDF.",
                 param=f"messages[{self._at}].content",
             )
-        if message.cache_control is not None:
-            content.mark(found, content.cache_control(message.cache_control, self._notes))
         return found
+
+    def _mark(self, message: Message, found: Sequence[marks.Markable]) -> None:
+        """Put a message's own cache mark on its last block."""
+        marks.of_message(message, found, f"messages[{self._at}]", self._notes)
 
     def _texts(self, message: Message) -> list[Text]:
         return [block for block in self._blocks(message) if isinstance(block, Text)]
 
     def _system(self, message: Message) -> None:
         texts = self._texts(message)
+        if message.cache_control is not None:
+            self._mark(message, texts)
         if not texts:
             return
         if self._calls.pending:
@@ -152,6 +163,8 @@ class Conversation:
 
     def _user(self, message: Message) -> None:
         found = self._blocks(message)
+        if message.cache_control is not None:
+            self._mark(message, found)
         if not found:
             if not given(message.content):
                 raise missing(f"messages[{self._at}].content")
@@ -175,6 +188,10 @@ class Conversation:
                 said.append(Text(refusal))
         if message.tool_calls or message.function_call:
             said.extend(self._calls.uses(message, self._at))
+        if message.cache_control is not None:
+            self._mark(message, said)
+        if message.thinking_blocks:
+            marks.of_thinking(message, f"messages[{self._at}]", self._notes)
         if said:
             self._append("assistant", reasoning.interleave(reasoning.signed(message), said))
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -18,6 +18,11 @@ _LONGEST_NAME = 64
 MOST_WARNINGS = 32
 """Warnings kept of one request; a body of a thousand unknown fields does not make a longer
 header."""
+
+
+Caching = Literal["auto", "client", "off"]
+"""Whose cache marks go upstream: the client's, and the gateway's own where there are none
+(``auto``); only the client's; nobody's."""
 
 
 class Seen(NamedTuple):
@@ -36,10 +41,13 @@ class Seen(NamedTuple):
 class Notes:
     """What could not be done as asked. In strict mode the first such thing refuses the request."""
 
-    __slots__ = ("cache_marks", "seen", "strict", "warnings")
+    __slots__ = ("cache_marks", "cache_ttl", "caching", "seen", "strict", "warnings")
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, strict: bool, caching: Caching = "auto") -> None:
         self.strict = strict
+        self.caching: Caching = caching
+        self.cache_ttl: str | None = None
+        """Life of cache marks that name none: ``1h``, or ``None`` for five minutes."""
         self.warnings: list[tuple[str, str]] = []
         self.cache_marks = 0
         """Cache marks met so far."""

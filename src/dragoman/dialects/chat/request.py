@@ -26,7 +26,7 @@ from dragoman.dialects.chat import (
 from dragoman.dialects.chat.conversation import Conversation
 from dragoman.dialects.chat.decode import Reader, invalid_json
 from dragoman.dialects.chat.forcing import settle_forced_tool, settle_thinking
-from dragoman.dialects.chat.parsed import Notes, Parsed
+from dragoman.dialects.chat.parsed import Caching, Notes, Parsed
 from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
 from dragoman.dialects.chat.usual import usual
@@ -44,14 +44,19 @@ _SERVICE_TIERS = {"default": "standard_only"}
 
 
 def parse(
-    body: bytes, catalogue: Catalogue, *, strict: bool, recall: Recall | None = None
+    body: bytes,
+    catalogue: Catalogue,
+    *,
+    strict: bool,
+    caching: Caching = "auto",
+    recall: Recall | None = None,
 ) -> Parsed:
     """Read a request. ``strict`` refuses what would otherwise be a warning. ``recall`` knows the
     signed thinking of turns that come back without it.
 
     Raises :class:`Failure` and nothing else, ``param`` being a path in the client's own request.
     """
-    notes = Notes(strict)
+    notes = Notes(strict, caching)
     try:
         return _parse(body, catalogue, notes, recall)
     except jsonio.Malformed as error:
@@ -72,7 +77,7 @@ def _unwrapped(body: bytes) -> bytes:
 def _parse(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None) -> Parsed:
     if not jsonio.is_utf8(body):
         raise invalid_json("it is not UTF-8")
-    return usual(body, catalogue) or full(body, catalogue, notes, recall)
+    return usual(body, catalogue, notes.caching) or full(body, catalogue, notes, recall)
 
 
 def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None = None) -> Parsed:
@@ -85,13 +90,13 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None 
     if resolved.warning:
         notes.warnings.append(("model", resolved.warning))
     unsupported.note(asked, notes)
+    caching.begin(asked, notes)
     box = Toolbox(asked, model, notes)
     want = _wanted(asked, model)
     thoughts = reasoning.complete(messages, recall if thinking.thinks(want, model) else None)
     talk = Conversation(model, box.names, notes)
-    for at, message in enumerate(messages):
-        talk.take(at, message)
-    prefill = talk.finish()
+    prefill = _take_all(messages, talk)
+    last = talk.last_said()
     room = thinking.budget_room(want, model)
     out = Request(
         model=resolved.wire_id,
@@ -113,14 +118,28 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None 
     sampling.stop(asked, out, notes)
     _tier(asked, out, notes)
     caching.settle(out, asked.cache_control, notes)
+    if notes.caching == "auto" and not notes.cache_marks and caching.worth_it(model, len(body)):
+        caching.automatic(out, last, notes.cache_ttl)
     parsed = _parsed(asked, out, model, notes)
     parsed.json_mode = json_mode
     parsed.origins = talk.origins
     if box.names:
-        parsed.names = box.names.reverse()
-        parsed.customs = frozenset(box.customs)
-        parsed.legacy = box.legacy
+        _names(parsed, box)
     return parsed
+
+
+def _take_all(messages: list[Message], talk: Conversation) -> bool:
+    """The whole conversation; returns whether it ends with a prefill."""
+    for at, message in enumerate(messages):
+        talk.take(at, message)
+    return talk.finish()
+
+
+def _names(parsed: Parsed, box: Toolbox) -> None:
+    """What the answer needs to know to bring the client's names back."""
+    parsed.names = box.names.reverse()
+    parsed.customs = frozenset(box.customs)
+    parsed.legacy = box.legacy
 
 
 def _wanted(asked: ChatRequest, model: Model) -> thinking.Wanted:

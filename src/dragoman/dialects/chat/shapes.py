@@ -44,6 +44,13 @@ class BreakPoint(Shape):
     ttl: str | None = None
 
 
+class CacheOptions(Shape):
+    """OpenAI's ``prompt_cache_options``."""
+
+    mode: Literal["implicit", "explicit"] | None = None
+    ttl: str | None = None
+
+
 class ImageUrl(Shape):
     url: Raw
     detail: Detail | None = None
@@ -136,6 +143,7 @@ class FunctionTool(Shape):
     description: Raw = ABSENT
     parameters: Raw = ABSENT
     strict: bool | None = None
+    cache_control: CacheMark | None = None
 
 
 class CustomTool(Shape):
@@ -290,5 +298,5 @@ class ChatRequest(Shape):
     prediction: Raw = ABSENT
     moderation: Raw = ABSENT
     web_search_options: WebSearchOptions | None = None
-    prompt_cache_options: Raw = ABSENT
-    prompt_cache_retention: str | None = None
+    prompt_cache_options: CacheOptions | None = None
+    prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None

@@ -7,8 +7,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
-from dragoman.dialects.chat import schema, search, shapes, subset
-from dragoman.dialects.chat.content import cache_control
+from dragoman.dialects.chat import marks, schema, search, shapes, subset
 from dragoman.dialects.chat.decode import Reader, mismatch
 from dragoman.dialects.chat.names import Names
 from dragoman.dialects.chat.parsed import Notes
@@ -73,7 +72,8 @@ class Toolbox:
             else:
                 raise _wrong_tool(tool, path)
             if tool.cache_control is not None:
-                made.cache_control = cache_control(tool.cache_control, self._notes)
+                where = f"{path}.cache_control"
+                made.cache_control = marks.cache_control(tool.cache_control, where, self._notes)
         if self.legacy:
             for at, function in enumerate(self._request.functions or ()):
                 self._function(function, f"functions[{at}]")
@@ -90,6 +90,9 @@ class Toolbox:
                 raise mismatch(jsonio.Mismatch(error.reason, ""), where) from None
         if function.strict:
             self._strict(made, f"{path}.strict")
+        if function.cache_control is not None:
+            where = f"{path}.cache_control"
+            made.cache_control = marks.cache_control(function.cache_control, where, self._notes)
         return made
 
     def _custom(self, custom: CustomTool, path: str) -> Tool:
@@ -145,7 +148,7 @@ class Toolbox:
                 )
             return UNSET
         if chosen.allowed is not None:
-            self.tools = [tool for tool in self.tools if tool.name in chosen.allowed]
+            self.tools = marks.only(self.tools, chosen.allowed)
         if chosen.mode == "none" and self.search is not None:
             reason = "tool_choice 'none' rules searching out as well"
             self._notes.warn("web_search_options", reason)

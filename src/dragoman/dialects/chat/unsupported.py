@@ -31,8 +31,6 @@ _IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
     "metadata": (lambda r: bool(set(r.metadata or ()) - {"user_id"}), "nothing is stored"),
     "moderation": (lambda r: given(r.moderation), _NOT_HERE),
     "verbosity": (lambda r: r.verbosity in ("low", "high"), "ask for it in words"),
-    "prompt_cache_options": (lambda r: given(r.prompt_cache_options), _NOT_HERE),
-    "prompt_cache_retention": (lambda r: r.prompt_cache_retention is not None, _NOT_HERE),
 }
 
 

@@ -12,8 +12,8 @@ from msgspec import Meta, Raw
 
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
-from dragoman.dialects.chat import duplicates
-from dragoman.dialects.chat.parsed import Parsed
+from dragoman.dialects.chat import caching, duplicates
+from dragoman.dialects.chat.parsed import Caching, Parsed
 from dragoman.dialects.chat.sampling import default_limit
 from dragoman.dialects.chat.shapes import Count, Shape, StreamOptions
 from dragoman.dialects.chat.texts import TEXT, kind
@@ -46,7 +46,7 @@ class _Talk(NamedTuple):
     origins: list[int]
 
 
-def usual(body: bytes, catalogue: Catalogue) -> Parsed | None:
+def usual(body: bytes, catalogue: Catalogue, marks: Caching = "auto") -> Parsed | None:
     """The request, or ``None`` where there is anything to decide or to complain about.
 
     ``body`` is UTF-8. Raises :class:`Failure` for what only shows at the end: a name that stands
@@ -73,6 +73,8 @@ def usual(body: bytes, catalogue: Catalogue) -> Parsed | None:
         out.system = talk.system
     if temperature is not None:
         out.temperature = temperature
+    if marks == "auto" and caching.worth_it(model, len(body)):
+        caching.automatic(out)
     options = asked.stream_options
     with_usage = options is not None and options.include_usage is True
     parsed = Parsed(out, model, asked.model, stream, 1, with_usage, [], "", "", "")
