@@ -1,7 +1,7 @@
 """One upstream account in memory: its credential, its share, its health."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dragoman.affinity import seed
 from dragoman.upstream import UpstreamClient
@@ -21,6 +21,7 @@ class Account:
         "client",
         "cool_until",
         "failures",
+        "freed",
         "headers",
         "in_flight",
         "max_concurrency",
@@ -55,6 +56,8 @@ class Account:
         self.never_disable = False
         self.seed = seed(name)
         self.in_flight = 0
+        self.freed: Callable[[], None] | None = None
+        """Told about every request that ends, while somebody waits for that."""
         self.cool_until = 0.0
         self.probe_until = 0.0
         self.failures = 0
@@ -73,6 +76,8 @@ class Account:
     def release(self) -> None:
         """One request less in flight."""
         self.in_flight -= 1
+        if self.freed is not None:
+            self.freed()
 
     @property
     def full(self) -> bool:

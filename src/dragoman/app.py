@@ -33,6 +33,7 @@ from dragoman.record import Record
 from dragoman.routes import Work
 from dragoman.supervisor import Supervisor
 from dragoman.thoughts import Thoughts
+from dragoman.waiting import Room, WaitingRoom
 
 GC_THRESHOLD = 10_000
 """Container objects by which the heap grows before the collector looks at the young ones."""
@@ -190,14 +191,17 @@ class App:
 
     def _build(self, config: Config) -> Gateway:
         rows = build.catalogue(config, self.clock.wall())
+        pool = Pool(build.accounts(config, rows, self.clock), self.clock)
+        room = Room(pool.snapshot(), self.clock, config.routing.queue_timeout_s)
         return Gateway(
             clock=self.clock,
             keys=build.keys(config, keyfile.read(Path(config.data_dir))),
             limits=Limits(self.clock),
             catalogue=rows,
-            pool=Pool(build.accounts(config, rows, self.clock), self.clock),
+            pool=pool,
             media=build.media(config, self._converter, self.clock),
             thoughts=self.thoughts,
+            waiting=WaitingRoom(room),
             options=build.options(config),
             finished=self._finished,
         )

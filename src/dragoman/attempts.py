@@ -241,7 +241,7 @@ async def _reply(
         finally:
             response.close()
     finally:
-        account.in_flight -= 1
+        account.release()
 
 
 async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> Answer:

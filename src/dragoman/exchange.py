@@ -12,6 +12,7 @@ from urllib.parse import quote
 from msgspec import UNSET
 
 from dragoman import affinity, routing
+from dragoman.account import Account
 from dragoman.attempts import Upstream
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
@@ -81,6 +82,22 @@ class Exchange:
         else:
             conversation = random.getrandbits(64)
         return routing.Wanted(parsed.request.model, conversation, options.max_attempts)
+
+    async def queue(
+        self, wanted: routing.Wanted, refused: Failure, principal: Principal
+    ) -> list[Account]:
+        """Wait until an account has room.
+
+        Raises ``refused`` or what came after it, when waiting does not help.
+        """
+        gw = self.gw
+        if self.parsed is not None and self.parsed.stream:
+            self.keep_alive()
+        return await gw.waiting.wait(
+            principal.id,
+            refused,
+            lambda: routing.plan(wanted, gw.pool.roster, gw.clock.mono()),
+        )
 
     def keep_alive(self) -> None:
         """Let comments flow while upstream is silent, from now to the end of the stream."""

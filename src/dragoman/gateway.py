@@ -16,6 +16,7 @@ from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.thoughts import Memory
 from dragoman.upstream import Timeouts
+from dragoman.waiting import WaitingRoom
 
 
 class Options(NamedTuple):
@@ -40,6 +41,7 @@ class Gateway(NamedTuple):
     pool: Pool
     media: Media
     thoughts: Memory
+    waiting: WaitingRoom
     options: Options
     finished: Callable[[Record], None]
     """Told about every request when it has ended, with its outcome."""

@@ -64,7 +64,11 @@ async def converse(exchange: Exchange) -> None:
             await gw.media.resolve(parsed.request, parsed.media)
         if ticket.metered:
             ticket.reserve(estimate(parsed), gw.clock.mono())
-        plan = routing.plan(exchange.wanted(parsed, principal), gw.pool.roster, gw.clock.mono())
+        wanted = exchange.wanted(parsed, principal)
+        try:
+            plan = routing.plan(wanted, gw.pool.roster, gw.clock.mono())
+        except Failure as refused:
+            plan = await exchange.queue(wanted, refused, principal)
         up = attempts.Upstream(
             anthropic.prepare(parsed.request),
             call.headers.get("x-simulate", ""),

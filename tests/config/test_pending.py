@@ -42,13 +42,6 @@ def test_defaults_say_nothing() -> None:
             f"keys: [{{name: a, key: {KEY}}}, {{name: b, key: {KEY[:-1]}1, budget_usd: 1}}]",
             ["keys[1].budget_usd is accepted but not used yet: spending is not counted"],
         ),
-        (
-            "routing: {queue_timeout_s: 1}",
-            [
-                "routing.queue_timeout_s is accepted but not used yet:"
-                " requests do not wait for a busy account"
-            ],
-        ),
     ],
 )
 def test_what_is_not_used_yet_is_named(read: Read, text: str, sentences: list[str]) -> None:

@@ -200,7 +200,8 @@ async def test_an_account_is_not_given_more_than_it_may_hold(tmp_path: Path) -> 
 
     async with ScriptedUpstream([RECEIVE, hold, reply()]) as upstream:
         pool = accounts(upstream.url, max_concurrency=2)
-        async with running(tmp_path, accounts=pool) as gateway:
+        at_once = {"queue_timeout_s": 0}
+        async with running(tmp_path, accounts=pool, routing=at_once) as gateway:
             first = [asyncio.create_task(gateway.chat()) for _ in range(2)]
             while len(upstream.requests) < 2:  # noqa: ASYNC110 - a plain list
                 await asyncio.sleep(0.005)

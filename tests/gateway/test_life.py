@@ -184,4 +184,5 @@ async def test_a_429_always_says_when_to_come_back(tmp_path: Path) -> None:
     async with ScriptedUpstream([RECEIVE, throttled]) as upstream:
         async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
             answer = await gateway.chat()
-            assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+            assert answer.status_code == 429
+            assert answer.headers["retry-after"] in ("5", "6"), "five seconds, and some chance"

@@ -31,7 +31,6 @@ NOT_YET = (
     NotYet("keys[].budget_usd", "spending is not counted", (0,)),
     NotYet("keys[].budget_period", "spending is not counted", ("total",)),
     NotYet("routing.affinity_ttl_s", "an account that comes back gets its conversations back"),
-    NotYet("routing.queue_timeout_s", "requests do not wait for a busy account"),
 )
 
 PROVIDERS_NOT_YET: frozenset[Provider] = frozenset({"bedrock", "vertex", "foundry", "openai"})

@@ -139,7 +139,6 @@ INSTEAD = {
     "keys[].budget_usd": "不统计花费",
     "keys[].budget_period": "不统计花费",
     "routing.affinity_ttl_s": "账号恢复后，原来的会话随即回到该账号",
-    "routing.queue_timeout_s": "请求不等待繁忙的账号",
 }
 
 MEANINGS = {
