@@ -42,6 +42,9 @@ MOST = 5
 class _Head(Struct):
     type: str = ""
     text: Raw = Raw(b'""')
+    id: str | None = None
+    tool_use_id: str | None = None
+    """Of a result: the call it belongs to."""
 
 
 _heads = jsonio.Decoder(_Head)
@@ -76,6 +79,27 @@ class Continuation:
     def next(self) -> Request:
         """The request that lets upstream go on; :meth:`pause` has said yes."""
         self._count += 1
+        return self._next()
+
+    def without_open_calls(self) -> Request | None:
+        """The same request without searches that have no result, if it holds any.
+
+        Upstream runs what it left open when it gets it back; but there are reports of it refusing
+        its own open calls, and then it can only search anew.
+        """
+        heads = [_heads.decode(block) for block in self._content]
+        done = {head.tool_use_id for head in heads}
+        kept = [
+            block
+            for block, head in zip(self._content, heads, strict=True)
+            if head.type != "server_tool_use" or head.id in done
+        ]
+        if not kept or len(kept) == len(self._content):
+            return None
+        self._content = kept
+        return self._next()
+
+    def _next(self) -> Request:
         request = replace(self._request)
         last = request.messages[-1] if request.messages else None
         if last is not None and last.role == "assistant":

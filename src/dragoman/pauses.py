@@ -6,19 +6,24 @@ continuation that fails fails the answer: with a real status while nothing was s
 error inside the stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from types import TracebackType
+from typing import Any, TypeVar
 
 from dragoman import attempts
 from dragoman.account import Account
 from dragoman.carriers import anthropic
-from dragoman.continuation import StreamedParts, WholeParts
+from dragoman.continuation import Continuation, StreamedParts, WholeParts
 from dragoman.dialects.chat import Parsed
 from dragoman.errors import Failure
 from dragoman.exchange import Exchange
 from dragoman.hub.events import Event, Reply
 from dragoman.hub.request import Request
+from dragoman.pool import Pool
+from dragoman.record import Record
+
+T = TypeVar("T")
 
 
 async def go_on(
@@ -34,8 +39,7 @@ async def go_on(
     complete = False
     try:
         while parts.take(reply):
-            more = _upstream(parts.next(), up)
-            reply, _ = await attempts.whole(exchange.gw.pool, [account], more, exchange.record)
+            reply, _ = await _continued(attempts.whole, parts, exchange, up, account)
         complete = True
     finally:
         if not complete:
@@ -82,9 +86,7 @@ class Parts:
         """Leave the part that paused, and begin the next one on the same account."""
         self._answer = None
         await self._open.aclose()
-        more = _upstream(self._parts.next(), self._up)
-        gw, record = self._exchange.gw, self._exchange.record
-        begun = await attempts.stream(gw.pool, [account], more, record)
+        begun = await _continued(attempts.stream, self._parts, self._exchange, self._up, account)
         self._answer = await self._open.enter_async_context(begun)
 
     async def __aenter__(self) -> "Parts":
@@ -99,6 +101,24 @@ class Parts:
         trace: TracebackType | None,
     ) -> None:
         await self._open.__aexit__(kind, error, trace)
+
+
+async def _continued(
+    send: Callable[[Pool, list[Account], attempts.Upstream, Record], Coroutine[Any, Any, T]],
+    parts: Continuation,
+    exchange: Exchange,
+    up: attempts.Upstream,
+    account: Account,
+) -> T:
+    """The next part, as ``send`` gives it."""
+    pool, record = exchange.gw.pool, exchange.record
+    try:
+        return await send(pool, [account], _upstream(parts.next(), up), record)
+    except Failure as failure:
+        again = parts.without_open_calls() if failure.kind == "upstream_rejected" else None
+        if again is None:
+            raise
+    return await send(pool, [account], _upstream(again, up), record)
 
 
 def _upstream(request: Request, up: attempts.Upstream) -> attempts.Upstream:

@@ -214,3 +214,24 @@ CALL = {"type": "server_tool_use", "id": "s", "name": "web_search", "caller": {"
 )
 def test_blocks_of_every_kind(told: list[dict[str, Any]], expected: list[Any]) -> None:
     assert sent_back(told) == expected
+
+
+OPEN = b'{"type":"server_tool_use","id":"s2","name":"web_search","input":{}}'
+DONE = b'{"type":"server_tool_use","id":"s1","name":"web_search","input":{}}'
+RESULT = b'{"type":"web_search_tool_result","tool_use_id":"s1","content":[]}'
+
+
+def test_only_searches_without_a_result_are_left_out() -> None:
+    parts = WholeParts(request())
+    assert parts.take(paused(DONE, RESULT, OPEN))
+    parts.next()
+    again = parts.without_open_calls()
+    assert again is not None
+    assert jsonio.encode(again.messages[-1].content) == b"[%b,%b]" % (DONE, RESULT)
+    assert parts.without_open_calls() is None
+
+
+def test_a_turn_of_nothing_but_an_open_search_is_not_sent_without_it() -> None:
+    parts = WholeParts(request())
+    assert parts.take(paused(OPEN))
+    assert parts.without_open_calls() is None

@@ -333,6 +333,61 @@ async def test_every_choice_goes_on_by_itself(tmp_path: Path, stream: bool) -> N
     assert line["output_tokens"] == 20
 
 
+REFUSED = error(
+    400,
+    "invalid_request_error",
+    "messages.1: `web_search` tool use with id `srvtoolu_1` was found without a corresponding"
+    " `web_search_tool_result` block",
+)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_open_search_that_upstream_does_not_take_back_is_left_out(
+    tmp_path: Path, stream: bool
+) -> None:
+    part = streamed if stream else whole
+    script = [RECEIVE, part(FIRST[:3]), RECEIVE, REFUSED, RECEIVE, part(SECOND, "end_turn")]
+    async with ScriptedUpstream(script) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            answer = await gateway.chat(stream=stream, **SEARCH)
+            (line,) = await gateway.ended()
+    sent = [body["messages"][-1]["content"] for body in bodies(upstream)]
+    assert sent[1:] == [FIRST[:3], FIRST[:2]]
+    assert (line["outcome"], line["output_tokens"]) == ("complete", 10)
+    message = one_stream(answer.content).choices[0].message if stream else None
+    text = message.content if message else answer.json()["choices"][0]["message"]["content"]
+    assert text == CONTENT
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_continuation_that_is_refused_is_told(tmp_path: Path, stream: bool) -> None:
+    part = streamed if stream else whole
+    async with ScriptedUpstream([RECEIVE, part(FIRST), RECEIVE, REFUSED]) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            answer = await gateway.chat(stream=stream, **SEARCH)
+    assert answer.status_code == (200 if stream else 400)
+    told = chunks(answer.content)[-1] if stream else answer.json()
+    assert "without a corresponding" in told["error"]["message"]
+    assert told["error"]["param"] == "messages"
+    assert len(bodies(upstream)) == 2
+
+
+async def test_the_simulators_search_is_cited(tmp_path: Path) -> None:
+    async with running(tmp_path, accounts=[{"name": "s", "provider": "simulator"}]) as gateway:
+        question = [{"role": "user", "content": "What is the latest news?"}]
+        told = await gateway.chat(messages=question, **SEARCH)
+        streamed_answer = await gateway.chat(messages=question, stream=True, **SEARCH)
+    message = told.json()["choices"][0]["message"]
+    assert "tool_calls" not in message
+    cited = [one["url_citation"] for one in message["annotations"]]
+    assert cited
+    assert all(one["url"].startswith("https://example.com/") for one in cited)
+    assert all(message["content"][one["start_index"] : one["end_index"]] for one in cited)
+    other = one_stream(streamed_answer.content).choices[0].message
+    assert other.content == message["content"]
+    assert [one.to_dict()["url_citation"] for one in other.annotations] == cited
+
+
 async def test_a_client_that_leaves_ends_the_part_under_way(tmp_path: Path) -> None:
     second = asyncio.Event()
     script = [RECEIVE, streamed(FIRST), RECEIVE, Tell(second), UNTIL_CLOSED]
