@@ -18,7 +18,7 @@ help:
 	@echo "make test    set up everything needed, then lint and run the whole test suite"
 	@echo "make lint    ruff, import contracts, pyright strict"
 	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
-	@echo "make docs    write the configuration reference; make golden: rewrite golden files"
+	@echo "make docs    write the pages made from the code; make golden: rewrite golden files"
 	@echo "make lock    refresh the lock files"
 
 $(BIN)/python:
@@ -58,6 +58,7 @@ bench: $(VENV)/dev
 
 docs: $(VENV)/dev
 	@$(BIN)/python -m dragoman.config.reference.write docs
+	@$(BIN)/python -m dragoman.dialects.chat.compatibility.write docs
 
 golden: $(VENV)/dev
 	@$(BIN)/python -m pytest -q tests/golden --update-golden

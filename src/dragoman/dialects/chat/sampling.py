@@ -48,12 +48,12 @@ def sample(request: ChatRequest, out: Request, model: Model, notes: Notes) -> No
     if request.temperature is None and request.top_p is None and request.top_k is None:
         return
     asked = Sampling(request.temperature, request.top_p, request.top_k)
-    if asked.temperature is not None and asked.temperature > 1:
-        notes.warn("temperature", "Claude's range ends at 1")
-        asked = asked._replace(temperature=1.0)
     if model.sampling in ("none", "fixed"):
         _refuse(asked, model, notes)
         return
+    if asked.temperature is not None and asked.temperature > 1:
+        notes.warn("temperature", "Claude's range ends at 1")
+        asked = asked._replace(temperature=1.0)
     if out.thinking is not UNSET and out.thinking.type in ("enabled", "adaptive"):
         asked = _beside_thinking(asked, notes)
     if model.sampling == "one_of" and asked.temperature is not None and asked.top_p is not None:

@@ -18,7 +18,7 @@ _NO_BIAS = "token likelihoods cannot be changed"
 _NOT_HERE = "has no meaning here"
 _NOTHING = (b"", b"null", b"[]", b"{}")
 
-_IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
+IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
     "seed": (lambda r: r.seed is not None, _NO_SEED),
     "seen": (lambda r: r.seen is not None, _NO_SEED),
     "logit_bias": (lambda r: bool(r.logit_bias), _NO_BIAS),
@@ -32,6 +32,7 @@ _IGNORED: dict[str, tuple[Callable[[ChatRequest], bool], str]] = {
     "moderation": (lambda r: given(r.moderation), _NOT_HERE),
     "verbosity": (lambda r: r.verbosity in ("low", "high"), "ask for it in words"),
 }
+"""By field: when it asks for something, and why that is not done."""
 
 
 def note(request: ChatRequest, notes: Notes) -> None:
@@ -48,12 +49,12 @@ def note(request: ChatRequest, notes: Notes) -> None:
         raise _refused("audio", "Claude does not speak")
     if not _ignores(request):
         return
-    for name, (asked, reason) in _IGNORED.items():
+    for name, (asked, reason) in IGNORED.items():
         if asked(request):
             notes.warn(name, reason, "unsupported_parameter")
 
 
-_ignored_values = attrgetter(*_IGNORED)
+_ignored_values = attrgetter(*IGNORED)
 _USUAL = _ignored_values(ChatRequest("", ABSENT))
 
 

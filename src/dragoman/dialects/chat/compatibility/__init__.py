@@ -1,0 +1,1 @@
+"""What happens to each parameter with each model: the pages docs/compatibility.md."""
