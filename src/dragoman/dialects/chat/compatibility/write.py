@@ -5,7 +5,6 @@ That is docs/compatibility.md and docs/zh/compatibility.md.
 
 # ruff: noqa: E501 - the pages' own lines
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ class Language(NamedTuple):
     every: str
     others: str
     nothing: str
-    words: Callable[[Row], str]
+    chinese: bool
 
 
 ENGLISH = Language(
@@ -47,7 +46,7 @@ with `strict: true`; a code is that of a 400. An empty first cell repeats the on
     "all",
     "all others",
     "nothing",
-    lambda row: row.english,
+    False,
 )
 CHINESE = Language(
     "zh/compatibility.md",
@@ -63,7 +62,7 @@ Chat Completions 输入，Claude 输出：请求的每个字段如何处理，�
     "全部",
     "其余全部",
     "无",
-    lambda row: row.chinese,
+    True,
 )
 
 
@@ -76,7 +75,8 @@ def document(language: Language) -> str:
         if before != kind:
             kind = before
             parts.append(f"## {language.headings[kind]}")
-        parts.append(f"### `{name}`\n\n{language.words(row)}")
+        words = row.chinese if language.chinese else row.english
+        parts.append(f"### `{name}`\n\n{words}")
         if row.probes:
             parts.append(_table(row, language))
     return "\n\n".join(parts) + "\n"
