@@ -153,7 +153,7 @@ def prefix(request: chat.Parsed) -> bytes:
 
 
 @given(st.sampled_from(MODELS), conversations(), st.sampled_from(MARKERS))
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_a_longer_conversation_begins_with_the_shorter_one(
     model: str, conversation: list[list[Message]], marker: Any
 ):

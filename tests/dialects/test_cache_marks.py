@@ -90,7 +90,7 @@ def marked(request: dict[str, Any]) -> Iterator[Marked]:
 
 
 @given(bodies())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_any_marks_of_a_client(body: dict[str, Any]):
     request = upstream(body)
     found = list(marked(request))
