@@ -106,8 +106,7 @@ class Converter:
     async def _convert(self, job: Job) -> Converted:
         if self._closed:
             raise Failure("draining", "The gateway is shutting down.")
-        worker = self._idle.pop() if self._idle else await self._start()
-        worker.stay()
+        worker = self._rested() or await self._start()
         done = False
         try:
             async with asyncio.timeout(self._limits.wall_s):
@@ -123,7 +122,21 @@ class Converter:
                 worker.leave(self._limits.idle_s, self._end)
             else:
                 self._end(worker)
-        return answer
+        if answer.status == Status.TOO_LARGE:
+            raise Unusable("is too large to be decoded")
+        if answer.status == Status.BROKEN:
+            raise Unusable("is broken or incomplete")
+        return Converted(MEDIA_TYPES[answer.kind], answer.base64)
+
+    def _rested(self) -> "_Worker | None":
+        """A worker that waits for work and lives."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.returncode is None and not worker.output.at_eof():
+                worker.stay()
+                return worker
+            self._end(worker)
+        return None
 
     async def _start(self) -> "_Worker":
         limits = self._limits
@@ -162,6 +175,12 @@ class Converter:
         worker.kill()
 
 
+class _Answer(NamedTuple):
+    status: int
+    kind: int
+    base64: bytes
+
+
 class _Worker:
     """One process and its two pipes."""
 
@@ -173,19 +192,14 @@ class _Worker:
         self.output = process.stdout
         self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, job: Job) -> Converted:
-        """Raises ``EOFError`` or ``OSError`` when the process ends, and :class:`Unusable`."""
+    async def run(self, job: Job) -> "_Answer":
+        """Raises ``EOFError`` or ``OSError`` when the process ends."""
         edge, most, scale_to = job.bounds
         self.input.write(JOB.pack(edge, most, scale_to, job.is_base64, len(job.data)))
         self.input.write(job.data)
         await self.input.drain()
         status, kind, length = ANSWER.unpack(await self.output.readexactly(ANSWER.size))
-        found = await self.output.readexactly(length)
-        if status == Status.TOO_LARGE:
-            raise Unusable("has too many pixels")
-        if status == Status.BROKEN:
-            raise Unusable("is broken or incomplete")
-        return Converted(MEDIA_TYPES[kind], found)
+        return _Answer(status, kind, await self.output.readexactly(length))
 
     def leave(self, idle_s: float, end: Callable[["_Worker"], None]) -> None:
         """Nothing to do; ``end`` is called if that lasts."""
