@@ -11,7 +11,7 @@ from dragoman.carriers.anthropic import Reader
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
 from dragoman.hub import events as hub
-from dragoman.hub.usage import CacheCreation, OutputDetails, WireUsage
+from dragoman.hub.usage import CacheCreation, OutputDetails, ServerToolUse, WireUsage
 
 
 def event(data: object, name: str | None = None) -> bytes:
@@ -148,6 +148,14 @@ def test_the_end_of_a_refusal():
         ({"output_tokens": 3.0, "input_tokens": "5"}, WireUsage(output_tokens=3)),
         ({"output_tokens": True, "input_tokens": 2.5}, WireUsage()),
         ({"output_tokens": -1}, WireUsage(output_tokens=-1)),
+        (
+            {"output_tokens": "x", "server_tool_use": {"web_search_requests": 2.0}},
+            WireUsage(server_tool_use=ServerToolUse(2)),
+        ),
+        (
+            {"server_tool_use": {"web_search_requests": 2, "new_requests": 3}},
+            WireUsage(server_tool_use=ServerToolUse(2)),
+        ),
         (
             {
                 "output_tokens": "x",

@@ -26,6 +26,7 @@ from tests.scripted_upstream import (
     UNTIL_CLOSED,
     Connection,
     ScriptedUpstream,
+    Sleep,
     Slices,
     Tell,
 )
@@ -196,6 +197,17 @@ async def test_a_stream_goes_on(tmp_path: Path, size: int) -> None:
     ]
     assert (first.pop("max_tokens"), second.pop("max_tokens")) == (1000, 995)
     assert first == second
+
+
+async def test_comments_flow_between_two_parts(tmp_path: Path) -> None:
+    script = [RECEIVE, streamed(FIRST), RECEIVE, Sleep(1.6), streamed(SECOND, "end_turn")]
+    server = {"keepalive_s": 0.2}
+    async with ScriptedUpstream(script) as upstream:
+        async with running(tmp_path, server=server, accounts=accounts(upstream.url)) as gateway:
+            answer = await gateway.chat(stream=True, **SEARCH)
+    between = answer.content[answer.content.index(b'"L"') : answer.content.index(b'"I"')]
+    assert b": keep-alive\n\n" in between
+    assert one_stream(answer.content).choices[0].message.content == CONTENT
 
 
 @pytest.mark.parametrize("stream", [False, True])

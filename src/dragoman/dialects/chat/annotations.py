@@ -48,7 +48,9 @@ class Annotations:
         self._at = 0
         """Characters of the blocks that are over."""
         self._texts: list[bytes] = []
-        self._open: list[UrlCitation] = []
+        self._open: dict[tuple[bytes, bytes], UrlCitation] = {}
+        """What the present block cites, by address and title: two passages of one page are one
+        annotation."""
         self._found: list[UrlCitation] = []
 
     def text(self, literal: bytes) -> None:
@@ -63,10 +65,7 @@ class Annotations:
         url, title = _string(cited.url), _string(cited.title)
         if url == _EMPTY:
             return
-        made = UrlCitation(0, 0, url, title)
-        # Two passages of one page cited by one block: the same annotation, once.
-        if made not in self._open:
-            self._open.append(made)
+        self._open.setdefault((bytes(url), bytes(title)), UrlCitation(0, 0, url, title))
 
     def end_block(self) -> None:
         """The present block is over: its citations have their place."""
@@ -75,10 +74,10 @@ class Annotations:
             # Joined before they are measured: half a surrogate pair is no character.
             self._at += len(jsonio.text_of(jsonio.join(self._texts)))
             self._texts = []
-        for citation in self._open:
+        for citation in self._open.values():
             citation.start_index, citation.end_index = start, self._at
             self._found.append(citation)
-        self._open = []
+        self._open = {}
 
     def finish(self, cut_out: int | None = None) -> list[Annotation]:
         """All of them.
@@ -89,12 +88,10 @@ class Annotations:
         self.end_block()
         if cut_out is None:
             return [Annotation(citation) for citation in self._found]
-        spans: list[UrlCitation] = []
         for citation in self._found:
-            spanning = UrlCitation(0, cut_out, citation.url, citation.title)
-            if spanning not in spans:
-                spans.append(spanning)
-        return [Annotation(citation) for citation in spans]
+            citation.start_index, citation.end_index = 0, cut_out
+        once = {(bytes(one.url), bytes(one.title)): one for one in self._found}
+        return [Annotation(citation) for citation in once.values()]
 
 
 def of_blocks(blocks: list[Text]) -> Annotations:
