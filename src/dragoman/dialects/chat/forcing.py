@@ -5,7 +5,7 @@ from msgspec import UNSET, Raw
 
 from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
-from dragoman.dialects.chat.parsed import Notes
+from dragoman.dialects.chat.parsed import Notes, header_name
 from dragoman.hub.request import (
     Message,
     RedactedThinking,
@@ -39,20 +39,21 @@ def settle_forced_tool(out: Request, model: Model, notes: Notes) -> None:
 def settle_thinking(out: Request, path: str, *, prefill: bool, notes: Notes) -> None:
     """Take manual thinking out of a request that would be refused with it.
 
-    ``path``: who asked for it.
+    ``path``: who asked for it. Thinking blocks that are gone are no mistake of this request, and a
+    client in the middle of its loop could do nothing about them: that is said and never refused.
     """
     if out.thinking is UNSET or out.thinking.type != "enabled":
         return
-    reason = ""
     if out.tool_choice is not UNSET and out.tool_choice.type in ("any", "tool"):
-        reason = "no thinking in a call that must use a tool"
+        notes.warn(path, "no thinking in a call that must use a tool")
     elif prefill:
-        reason = "no thinking where the answer is begun by the client"
+        notes.warn(path, "no thinking where the answer is begun by the client")
     elif _loop_without_thinking(out.messages):
         reason = "no thinking in a tool loop that began without its thinking blocks"
-    if reason:
-        notes.warn(path, reason)
-        out.thinking = UNSET
+        notes.warnings.append((header_name(path), reason))
+    else:
+        return
+    out.thinking = UNSET
 
 
 def _loop_without_thinking(messages: list[Message]) -> bool:
