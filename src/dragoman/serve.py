@@ -62,6 +62,7 @@ async def converse(exchange: Exchange) -> None:
         exchange.accept(parsed, principal)
         if parsed.media:
             await gw.media.resolve(parsed.request, parsed.media)
+            parsed.media = ()  # a stream of minutes need not hold the pictures
         if ticket.metered:
             ticket.reserve(estimate(parsed), gw.clock.mono())
         wanted = exchange.wanted(parsed, principal)

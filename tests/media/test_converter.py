@@ -168,6 +168,20 @@ async def test_the_queue_is_bounded() -> None:
         assert len({one.base64 for one in await asyncio.gather(*jobs)}) == 1
 
 
+async def test_nobody_waits_for_ever() -> None:
+    async with workers(workers=1, queue_s=0.05) as converter:
+        await convert(converter, HEIC)
+        (pid,) = processes(converter)
+        os.kill(pid, signal.SIGSTOP)
+        job = asyncio.ensure_future(convert(converter, HEIC))
+        await asyncio.sleep(0.02)
+        with pytest.raises(Failure) as refused:
+            await convert(converter, HEIC)
+        assert refused.value.kind == "busy"
+        os.kill(pid, signal.SIGCONT)
+        assert (await job).media_type == "image/jpeg"
+
+
 async def test_a_client_that_leaves_frees_its_worker() -> None:
     async with workers(workers=1) as converter:
         await convert(converter, HEIC)

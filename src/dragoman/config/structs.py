@@ -165,8 +165,8 @@ class ImagesConfig(Struct, frozen=True, kw_only=True):
     """Images and files that clients name by URL."""
 
     fetch: bool = True
-    """Guarded download of what the upstream does not fetch itself: http URLs, and the URLs of text
-    files; false: refuse those."""
+    """Guarded download of what the upstream does not fetch itself: http URLs, and URLs of texts and
+    of pictures to be converted, by their names; false: refuse those."""
     max_bytes: Annotated[int, Meta(ge=1024, le=1_073_741_824)] = 20_971_520
     """Largest download."""
     allow_private_hosts: tuple[str, ...] = ()

@@ -32,9 +32,11 @@ class Limits(NamedTuple):
     workers: int = MOST_WORKERS
     waiting: int = MOST_WAITING
     memory_bytes: int = MEMORY_BYTES
-    cpu_s: int = 20
+    queue_s: float = 30.0
+    """How long an image waits for a worker."""
+    cpu_s: int = 10
     """CPU time of one image."""
-    wall_s: float = 30.0
+    wall_s: float = 20.0
     """Time of one image, after which its worker is killed."""
     start_s: float = 30.0
     """Time a worker has to come up."""
@@ -82,11 +84,13 @@ class Converter:
         ``draining`` or ``internal``.
         """
         if self._waiting >= self._limits.waiting:
-            message = "Too many images wait to be converted. Try again in a moment."
-            raise Failure("busy", message, retry_after_s=1)
+            raise _busy()
         self._waiting += 1
         try:
-            await self._places.acquire()
+            async with asyncio.timeout(self._limits.queue_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise _busy() from None
         finally:
             self._waiting -= 1
         try:
@@ -218,6 +222,11 @@ class _Worker:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.input.close()
+
+
+def _busy() -> Failure:
+    message = "Too many images wait to be converted. Try again in a moment."
+    return Failure("busy", message, retry_after_s=1)
 
 
 def _unavailable(detail: str) -> Failure:

@@ -268,7 +268,8 @@ MEANINGS = {
     "routing.max_attempts": "首字节到达客户端之前最多尝试的账号数。",
     "routing.queue_timeout_s": "回答 429 之前，等待空闲或冷却中账号的时间。",
     "images.fetch": (
-        "上游自身不下载的 URL（http URL、以及文本文件的 URL）由网关安全下载；false 表示拒绝。"
+        "上游自身不下载的 URL（http URL，以及从名称看是文本或需要转换的图片的 URL）由网关安全下载；"
+        "false 表示拒绝。"
     ),
     "images.max_bytes": "单次下载的大小上限。",
     "images.allow_private_hosts": "虽属内网仍可下载的主机、地址或 CIDR 网段。",

@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw
 
 from dragoman.codec import image, jsonio
 from dragoman.dialects.chat import dataurl
-from dragoman.dialects.chat.images import from_pdf, from_picture
+from dragoman.dialects.chat.images import from_pdf, from_picture, is_foreign
 from dragoman.dialects.chat.parsed import Notes, Seen
 from dragoman.dialects.chat.shapes import FileData, given
 from dragoman.dialects.chat.texts import checked
@@ -59,9 +59,10 @@ def _from_web(found: re.Match[bytes], file: FileData, path: str, notes: Notes) -
         names.append(bytes(file.filename).lower().strip(b'"'))
     by_http = found[1].lower() == b"http"
     if label.startswith("image/") or (not label and any(map(_IMAGE_NAME.fullmatch, names))):
-        image_block = Image(source)
-        notes.seen.append(Seen(image_block, path, None, by_http))
-        return image_block
+        picture = Image(source)
+        foreign = any(map(is_foreign, names)) or label in image.CONVERTED
+        notes.seen.append(Seen(picture, path, None, by_http or foreign))
+        return picture
     if label:
         text = _TEXT_LABEL.fullmatch(label) is not None
     else:

@@ -2,8 +2,8 @@
 
 The label is not believed: the media type comes from the bytes (protocol.md §5a, §10). What Claude
 takes goes on untouched, an https URL is handed over: Anthropic fetches it. Formats that Claude
-does not take, images beyond the limits and http URLs are left to ``dragoman.media``:
-:func:`pending` says which.
+does not take, images beyond the limits, http URLs and the URLs of pictures that must be converted
+are left to ``dragoman.media``: :func:`pending` says which.
 """
 
 import re
@@ -98,10 +98,16 @@ def from_web(url: bytes, path: str, notes: Notes) -> Image | Document:
     found = _URL.fullmatch(url)
     if found is None:
         raise Failure("invalid_image_url", _NO_URL, param=path)
+    name = found[2].lower()
     source = UrlSource(jsonio.quote(url.decode()))
-    block = Document(source) if found[2].lower().endswith(b".pdf") else Image(source)
-    notes.seen.append(Seen(block, path, None, fetch=found[1].lower() == b"http"))
+    block = Document(source) if name.endswith(b".pdf") else Image(source)
+    notes.seen.append(Seen(block, path, None, found[1].lower() == b"http" or is_foreign(name)))
     return block
+
+
+def is_foreign(name: bytes) -> bool:
+    """Whether a URL's path, in lower case, is that of a picture that must be converted."""
+    return name.endswith((b".heic", b".heif", b".avif", b".bmp", b".tif", b".tiff"))
 
 
 def from_pdf(quoted: bytes, start: bytes, path: str, notes: Notes) -> Document | None:
