@@ -73,6 +73,14 @@ class Account:
                 self._serves[model] = known
         return known
 
+    def available(self, now: float) -> bool:
+        """The one rule of availability, for every path."""
+        return (
+            self.cool_until <= now
+            and self.probe_until <= now
+            and not 0 < self.max_concurrency <= self.in_flight
+        )
+
     def release(self) -> None:
         """One request less in flight."""
         self.in_flight -= 1

@@ -16,6 +16,9 @@ from dragoman.errors import Failure
 from dragoman.hub.usage import Usage
 from dragoman.principal import Principal
 
+_FRESH_S = 0.01
+"""A level that was counted so recently need not be counted again."""
+
 
 class Bucket:
     """A token bucket of ``per_minute`` units. Time is ``mono()`` seconds."""
@@ -47,9 +50,10 @@ class Bucket:
     def lines(self) -> str:
         """Limit, what remains of it, and when it is whole again, as header lines."""
         level = self.level
-        missing = self.capacity - level
+        whole_s = (self.capacity - level) / self.rate
         left = int(level) if level > 0 else 0
-        whole = duration(missing / self.rate) if missing > 0 else "0ms"
+        # Nearly always it is a matter of milliseconds, rounded up.
+        whole = f"{-int(-whole_s * 1000 // 1)}ms" if 0 < whole_s < 1 else duration(whole_s)
         return f"{self._limit}{self._remaining}{left}{self._reset}{whole}\r\n"
 
 
@@ -180,7 +184,7 @@ class Ticket:
             raise _quota(principal)
         bucket = counters.tokens
         if bucket is not None:
-            level = bucket.refill(now)
+            level = bucket.refill(now) if now - bucket.stamp > _FRESH_S else bucket.level
             # A prompt larger than the whole bucket passes when the bucket is full: it could never
             # pass otherwise.
             if estimate > level and level < bucket.capacity:
@@ -198,6 +202,8 @@ class Ticket:
 
 def duration(seconds: float) -> str:
     """Seconds as OpenAI writes them: ``120ms``, ``1.5s``, ``6m0s`` (protocol.md §4b)."""
+    if seconds <= 0:
+        return "0ms"
     if seconds < 1:
         return f"{-int(-seconds * 1000 // 1)}ms"
     if seconds < 60:

@@ -51,17 +51,16 @@ def plan(wanted: Wanted, roster: Roster, now: float) -> list[Account]:
     most = wanted.max_attempts
     order: list[Account] = []
     for group in groups:
-        if group.ring is None:
-            ready = [one for one in group.accounts if _available(one, now)]
-            if len(ready) > 1:
-                ready = _ranked(ready, wanted, _share(ready))
-        else:
-            ready = _along(group, group.ring, wanted, now)
-        order += ready
+        if group.ring is not None:
+            order += _along(group, group.ring, wanted, now)
+        elif group.accounts[1:]:
+            order += _ranked([one for one in group.accounts if one.available(now)], wanted)
+        elif group.accounts[0].available(now):
+            order += group.accounts
         if len(order) >= most:
             return order[:most]
     if not order:
-        order = _ranked(_last_resort(wanted.model, groups, now), wanted, 0.0)
+        order = _ranked(_last_resort(wanted.model, groups, now), wanted)
         order.sort(key=_priority, reverse=True)
     return order[:most]
 
@@ -69,26 +68,15 @@ def plan(wanted: Wanted, roster: Roster, now: float) -> list[Account]:
 _priority = attrgetter("priority")
 
 
-def _available(account: Account, now: float) -> bool:
-    """The one rule of availability, for every path."""
-    return (
-        account.cool_until <= now
-        and account.probe_until <= now
-        and not 0 < account.max_concurrency <= account.in_flight
-    )
-
-
-def _ranked(accounts: list[Account], wanted: Wanted, share: float) -> list[Account]:
+def _ranked(accounts: list[Account], wanted: Wanted) -> list[Account]:
     """Accounts by their claim on the conversation, those above their share of the load last."""
     conversation = wanted.conversation
-    claims = {
-        account: (
-            not _over(account, share),
-            claim(conversation, account.seed, account.weight),
-        )
-        for account in accounts
-    }
+    claims = {one: claim(conversation, one.seed, one.weight) for one in accounts}
     accounts.sort(key=claims.__getitem__, reverse=True)
+    for one in accounts:
+        if one.in_flight >= FREE_LOAD:
+            share = _share(accounts)
+            return sorted(accounts, key=lambda one: _over(one, share))
     return accounts
 
 
@@ -96,7 +84,7 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
     """Accounts in the order of the ring, those above their share of the load last."""
     if group.stamp + RECOUNT_S <= now:
         group.stamp = now
-        group.share = _share([one for one in group.accounts if _available(one, now)])
+        group.share = _share([one for one in group.accounts if one.available(now)])
     share = group.share
     order: list[Account] = []
     heavy: list[Account] = []
@@ -108,7 +96,7 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
         if owner in seen:
             continue
         seen.add(owner)
-        if _available(owner, now):
+        if owner.available(now):
             (heavy if _over(owner, share) else order).append(owner)
             if len(order) == wanted.max_attempts:
                 return order
@@ -116,8 +104,8 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
             break
     if not order:
         # Most of the pool is away: whoever is not, in the order of their claims.
-        rest = [one for one in group.accounts if one not in seen and _available(one, now)]
-        order = _ranked(rest, wanted, share)
+        rest = [one for one in group.accounts if one not in seen and one.available(now)]
+        order = _ranked(rest, wanted)
     return order + heavy
 
 
@@ -125,7 +113,7 @@ def _share(accounts: Sequence[Account]) -> float:
     """The most requests in flight for an account of weight 1; 0 while nobody is busy."""
     load = sum([account.in_flight for account in accounts])
     if load < FREE_LOAD:
-        return 0.0
+        return 0.0  # also where there is nobody to share it
     return BOUND * (load + 1) / sum([account.weight for account in accounts])
 
 

@@ -147,7 +147,8 @@ def test_the_end_of_a_refusal():
         ({"output_tokens": None, "input_tokens": 0}, WireUsage(input_tokens=0)),
         ({"output_tokens": 3.0, "input_tokens": "5"}, WireUsage(output_tokens=3)),
         ({"output_tokens": True, "input_tokens": 2.5}, WireUsage()),
-        ({"output_tokens": -1}, WireUsage(output_tokens=-1)),
+        ({"output_tokens": -1}, WireUsage(output_tokens=0)),
+        ({"output_tokens": 2**62}, WireUsage(output_tokens=10**12)),
         (
             {"output_tokens": "x", "server_tool_use": {"web_search_requests": 2.0}},
             WireUsage(server_tool_use=ServerToolUse(2)),

@@ -2,10 +2,15 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from dragoman.carriers.anthropic.usage import read_usage
+from dragoman.codec import jsonio
 from dragoman.hub.usage import MOST, CacheCreation, OutputDetails, ServerToolUse, Usage, WireUsage
 
-figures = st.none() | st.integers(-(2**70), 2**70)
+figures = (
+    st.none() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
+)
 
 
 def test_figures_are_cumulative():
@@ -52,9 +57,12 @@ def test_what_was_said_in_parts_can_be_said_as_one():
     assert again == parts
 
 
-@given(figures, figures, figures, figures)
-def test_any_figure_is_a_count(a: int | None, b: int | None, c: int | None, d: int | None):
+@given(st.tuples(*[figures] * 5))
+def test_any_figure_is_a_count(said: tuple[int | float | None, ...]):
+    told = dict(zip(WireUsage.__struct_fields__, said[:4], strict=False))
+    details = {"output_tokens_details": {"thinking_tokens": said[4]}}
     usage = Usage()
-    usage.fold(WireUsage(a, b, c, d))
-    for figure in (usage.input, usage.cache_write, usage.cache_read, usage.output):
+    usage.fold(read_usage(Raw(jsonio.encode(told | details))))
+    counts = (usage.input, usage.cache_write, usage.cache_read, usage.output, usage.thinking)
+    for figure in counts:
         assert 0 <= figure <= MOST

@@ -3,41 +3,43 @@
 Input excludes what the prompt cache read or wrote (protocol.md §3, §5c).
 """
 
-from msgspec import Struct
+from typing import Annotated
 
-
-class CacheCreation(Struct, gc=False):
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
-
-
-class OutputDetails(Struct, gc=False):
-    thinking_tokens: int = 0
-
-
-class ServerToolUse(Struct, gc=False):
-    web_search_requests: int = 0
-
-
-class WireUsage(Struct, gc=False):
-    """``usage`` as it arrives; ``None`` means "not said", which differs from 0."""
-
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation: CacheCreation | None = None
-    output_tokens_details: OutputDetails | None = None
-    service_tier: str | None = None
-    server_tool_use: ServerToolUse | None = None
-
+from msgspec import Meta, Struct
 
 MOST = 10**12
 """No request has more tokens of any kind; larger figures are nonsense and count as this."""
 
+Count = Annotated[int, Meta(ge=0, le=MOST)]
 
-def _bounded(said: int) -> int:
-    return min(max(said, 0), MOST)
+
+class CacheCreation(Struct, gc=False):
+    ephemeral_5m_input_tokens: Count = 0
+    ephemeral_1h_input_tokens: Count = 0
+
+
+class OutputDetails(Struct, gc=False):
+    thinking_tokens: Count = 0
+
+
+class ServerToolUse(Struct, gc=False):
+    web_search_requests: Count = 0
+
+
+class WireUsage(Struct, gc=False):
+    """``usage`` as it arrives; ``None`` means "not said", which differs from 0.
+
+    Whoever reads one sees to it that its figures are counts.
+    """
+
+    input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    cache_creation: CacheCreation | None = None
+    output_tokens_details: OutputDetails | None = None
+    service_tier: str | None = None
+    server_tool_use: ServerToolUse | None = None
 
 
 class Usage(Struct, gc=False):
@@ -73,26 +75,26 @@ class Usage(Struct, gc=False):
         self.seen = True
         said = wire.input_tokens
         if said is not None:
-            self.input = said if 0 <= said <= MOST else _bounded(said)
+            self.input = said
         said = wire.cache_read_input_tokens
         if said is not None:
-            self.cache_read = said if 0 <= said <= MOST else _bounded(said)
+            self.cache_read = said
         said = wire.cache_creation_input_tokens
         if said is not None:
-            self.cache_write = said if 0 <= said <= MOST else _bounded(said)
+            self.cache_write = said
         said = wire.output_tokens
         if said is not None:
-            self.output = said if 0 <= said <= MOST else _bounded(said)
+            self.output = said
         if wire.cache_creation is not None:
             lives = wire.cache_creation
-            self.cache_write_1h = _bounded(lives.ephemeral_1h_input_tokens)
+            self.cache_write_1h = lives.ephemeral_1h_input_tokens
             if wire.cache_creation_input_tokens is None:
-                written = _bounded(lives.ephemeral_5m_input_tokens) + self.cache_write_1h
+                written = lives.ephemeral_5m_input_tokens + self.cache_write_1h
                 self.cache_write = max(self.cache_write, written)
         if wire.output_tokens_details is not None:
-            self.thinking = _bounded(wire.output_tokens_details.thinking_tokens)
+            self.thinking = wire.output_tokens_details.thinking_tokens
         if wire.server_tool_use is not None:
-            self.searches = _bounded(wire.server_tool_use.web_search_requests)
+            self.searches = wire.server_tool_use.web_search_requests
         if wire.service_tier is not None:
             self.service_tier = wire.service_tier
 

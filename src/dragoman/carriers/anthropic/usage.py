@@ -1,7 +1,7 @@
 """``usage`` as upstream says it, read field by field when it is not what it should be.
 
 A reply is not lost because a figure in it is null, a float or a string: what is a whole number is
-taken, the rest counts as not said.
+taken, as far as it can be a count, the rest counts as not said.
 """
 
 from typing import Any, cast
@@ -9,7 +9,7 @@ from typing import Any, cast
 from msgspec import Raw
 
 from dragoman.codec import jsonio
-from dragoman.hub.usage import CacheCreation, OutputDetails, ServerToolUse, WireUsage
+from dragoman.hub.usage import MOST, CacheCreation, OutputDetails, ServerToolUse, WireUsage
 
 _decoder: jsonio.Decoder[WireUsage | None] = jsonio.Decoder(WireUsage | None)
 
@@ -57,8 +57,8 @@ def _salvage(said: Any) -> WireUsage:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return None
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return min(max(value, 0), MOST)
