@@ -6,7 +6,7 @@ Which headers, in which dialect, before or after the head is sent.
 import math
 import random
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 from msgspec import UNSET
@@ -163,22 +163,29 @@ class Exchange:
         """The headers every answer carries, as far as they are known by now (interface.md §4)."""
         call, record = self.call, self.record
         headers: list[tuple[str, str]] = []
-        if self.ticket is not None:
-            call.lines = self.ticket.rate_lines()
+        lines = self.ticket.rate_lines() if self.ticket is not None else ""
+        if record.attempts and self.gw.options.expose_routing:
+            lines += _routing(record.account, record.attempts)
+        call.lines = lines
         conversation = call.headers.get("x-conversation-id")
         if conversation:
             headers.append(("x-conversation-id", conversation))
         if record.warnings:
             headers.append(("x-dragoman-warnings", ", ".join(map(_warning, record.warnings))))
-        if record.attempts and self.gw.options.expose_routing:
-            headers.append(("x-dragoman-account", record.account))
-            headers.append(("x-dragoman-attempts", str(record.attempts)))
         return headers
+
+
+@lru_cache(maxsize=4096)
+def _routing(account: str, attempts: int) -> str:
+    """Where an answer came from, as header lines. Names of accounts are checked when read."""
+    return f"x-dragoman-account: {account}\r\nx-dragoman-attempts: {attempts}\r\n"
 
 
 def estimate(parsed: Parsed) -> int:
     """A prompt's tokens, roughly: four bytes a token, 1,500 an image. Only for reservations."""
-    size = images = 0
+    size, images = parsed.prompt_bytes, 0
+    if size:
+        return size // 4 * parsed.n + 1
     request = parsed.request
     for message in request.messages:
         for block in message.content:

@@ -52,9 +52,13 @@ def outcome(body: bytes, caching: Caching = "auto") -> Any:
 
 def short(body: bytes, caching: Caching = "auto") -> Any:
     try:
-        return usual(body, CATALOGUE, caching)
+        found = usual(body, CATALOGUE, caching)
     except Failure as failure:
         return failure.kind, failure.message, failure.param
+    if found is not None:
+        assert found.prompt_bytes > 0
+        found.prompt_bytes = 0  # the long way does not count
+    return found
 
 
 @given(FIELDS, st.sampled_from(CACHING))

@@ -137,5 +137,7 @@ class Parsed(Struct, gc=False):
     """The field in which the client set its limit of output tokens."""
     media: Sequence[Pending] = ()
     """What must be fetched or converted before the request can be sent; nearly always nothing."""
+    prompt_bytes: int = 0
+    """Size of the messages as they came, where there is nothing but texts in them."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

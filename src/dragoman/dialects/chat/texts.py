@@ -18,6 +18,8 @@ _BLANK = re.compile(
 (protocol.md §2b rule 4)."""
 
 
+is_plain = re.compile(rb"(?!%b)\"" % _BLANK.pattern).match
+"""Matches a ``content`` that is a text with something in it."""
 _KIND = re.compile(rb"(%b)|(\")|(\[)" % _BLANK.pattern)
 
 

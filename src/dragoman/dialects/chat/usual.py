@@ -16,7 +16,7 @@ from dragoman.dialects.chat import caching, duplicates
 from dragoman.dialects.chat.parsed import Caching, Parsed
 from dragoman.dialects.chat.sampling import default_limit
 from dragoman.dialects.chat.shapes import Count, Shape, StreamOptions
-from dragoman.dialects.chat.texts import TEXT, kind
+from dragoman.dialects.chat.texts import is_plain
 from dragoman.hub.request import Message, Request, Role, Text
 
 
@@ -79,6 +79,7 @@ def usual(body: bytes, catalogue: Catalogue, marks: Caching = "auto") -> Parsed 
     with_usage = options is not None and options.include_usage is True
     parsed = Parsed(out, model, asked.model, stream, 1, with_usage, [], "", "", "")
     parsed.origins = talk.origins
+    parsed.prompt_bytes = len(asked.messages)
     if asked.max_completion_tokens is not None:
         parsed.limit_name = "max_completion_tokens"
     return parsed
@@ -93,7 +94,7 @@ def _alternating(messages: list[Said], talk: _Talk) -> bool:
     for at, said in enumerate(messages):
         role = said.role
         due: Role = "assistant" if len(turns) & 1 else "user"
-        if kind(said.content) != TEXT:
+        if not is_plain(said.content):
             return False
         if role == due:
             turns.append(Message(due, [Text(said.content)]))
