@@ -19,12 +19,12 @@ from dragoman.dialects.registry import Dialect
 from dragoman.errors import Failure
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
+from dragoman.hub.recall import Turn
 from dragoman.hub.request import Text, ToolResult
 from dragoman.limits import Ticket
 from dragoman.observe.redaction import without_keys
 from dragoman.principal import Principal
 from dragoman.record import Record
-from dragoman.thoughts import Turn
 
 JSON = ("content-type", "application/json")
 _PLAIN = " !#$&'()*+./:;<>?@[]^_`{|}~"

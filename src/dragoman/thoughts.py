@@ -5,16 +5,15 @@ Claude goes on thinking through a tool loop only if its signed thinking comes ba
 else. So the blocks of an answer that ends with calls are kept here, and found again by the calls
 when the client's next request holds them without any thinking of its own.
 
-An answer is one entry, found by its first call's id; it is handed out only if ids, names and
-arguments of all its calls are still those of the answer. One client key never sees another's.
+An answer is one entry, found by its first call's id, and of use only if ids, names and arguments of
+all its calls are still those of the answer: its mark tells. One client key never sees another's.
 Entries are few and small: bounded in number and bytes, the one unused for longest goes first, and
 every one goes when nobody asked for it for :data:`TTL_S`.
 """
 
-import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from msgspec import Raw, Struct
 
@@ -28,7 +27,7 @@ from dragoman.hub.events import (
     TextDelta,
     ThinkingDelta,
 )
-from dragoman.hub.recall import Call, Thought
+from dragoman.hub.recall import Call, Thought, Turn, mark
 from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
 
 TTL_S = 2 * 3600.0
@@ -43,16 +42,6 @@ _EMPTY = b'""'
 _NO_NAMES: Mapping[str, str] = {}
 
 
-class Turn(NamedTuple):
-    """The signed thinking of one answer and the calls it belongs to."""
-
-    call_id: str
-    """The client's id of its first call."""
-    mark: bytes
-    """Digest of all its calls."""
-    thoughts: tuple[Thought, ...]
-
-
 class Memory(Protocol):
     """Where turns are kept.
 
@@ -60,8 +49,8 @@ class Memory(Protocol):
     not wait; a store that several gateways share answers from what it holds at hand.
     """
 
-    def recall(self, owner: str, calls: Sequence[Call]) -> Sequence[Thought]:
-        """What ``owner``'s turn with exactly these calls thought; none if it is not known."""
+    def recall(self, owner: str, call_id: str) -> Turn | None:
+        """``owner``'s turn that began its calls with this one, if it is known."""
         ...
 
     def keep(self, owner: str, turn: Turn) -> None:
@@ -93,21 +82,19 @@ class Thoughts:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def recall(self, owner: str, calls: Sequence[Call]) -> Sequence[Thought]:
+    def recall(self, owner: str, call_id: str) -> Turn | None:
         """See :meth:`Memory.recall`. Asking makes an entry live longer."""
-        if not self._entries or not calls:
-            return ()
-        key = (owner, calls[0].id)
+        key = (owner, call_id)
         entry = self._entries.get(key)
         if entry is None:
-            return ()
+            return None
         now = self._clock.mono()
         if entry.until <= now:
             self._forget(key)
-            return ()
+            return None
         entry.until = now + TTL_S
         self._entries.move_to_end(key)
-        return entry.turn.thoughts if entry.turn.mark == mark(calls) else ()
+        return entry.turn
 
     def keep(self, owner: str, turn: Turn) -> None:
         """See :meth:`Memory.keep`. What is larger than the whole memory is not kept."""
@@ -148,20 +135,6 @@ def size(owner: str, turn: Turn) -> int:
     return total
 
 
-def mark(calls: Sequence[Call]) -> bytes:
-    """A digest of calls: ids, names and arguments, whatever the layout of these; empty where
-    arguments are not JSON."""
-    digest = hashlib.blake2b(digest_size=16)
-    for call in calls:
-        try:
-            arguments = jsonio.canonical(call.input)
-        except jsonio.Malformed:
-            return b""
-        for part in (call.id.encode(), call.name.encode(), arguments):
-            digest.update(b"%d:" % len(part) + part)
-    return digest.digest()
-
-
 def turn_of(
     content: Iterable[Text | Thinking | RedactedThinking | ToolUse | Raw],
     names: Mapping[str, str] = _NO_NAMES,
@@ -169,22 +142,27 @@ def turn_of(
     """What is to be remembered of an answer; ``None`` where it made no calls or thought nothing
     that is signed. ``names`` are the client's names of tools, where they are not upstream's."""
     thoughts: list[Thought] = []
-    calls: list[Call] = []
+    uses: list[ToolUse] = []
     texts = False
     for block in content:
         if isinstance(block, Thinking):
             if len(block.signature) > 2:
-                thoughts.append(Thought(_owned(block), texts, len(calls)))
+                thoughts.append(Thought(_owned(block), texts, len(uses)))
         elif isinstance(block, RedactedThinking):
-            thoughts.append(Thought(_owned(block), texts, len(calls)))
+            thoughts.append(Thought(_owned(block), texts, len(uses)))
         elif isinstance(block, ToolUse):
-            calls.append(Call(block.id, names.get(block.name, block.name), bytes(block.input)))
+            uses.append(block)
         elif isinstance(block, Text):
             texts = texts or len(block.text) > 2
-    if not thoughts or not calls:
+    if not thoughts or not uses:
         return None
-    marked = mark(calls)
-    return Turn(calls[0].id, marked, tuple(thoughts)) if marked else None
+    try:
+        calls = [
+            Call(use.id, names.get(use.name, use.name), jsonio.canonical(use.input)) for use in uses
+        ]
+    except jsonio.Malformed:
+        return None
+    return Turn(uses[0].id, mark(calls), tuple(thoughts))
 
 
 def _owned(block: Thinking | RedactedThinking) -> Thinking | RedactedThinking:

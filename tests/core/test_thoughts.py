@@ -10,9 +10,9 @@ from msgspec import Raw
 from dragoman.carriers import anthropic
 from dragoman.codec import jsonio
 from dragoman.hub.events import InputDelta
-from dragoman.hub.recall import Call, Thought
+from dragoman.hub.recall import Call, Thought, Turn, mark
 from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
-from dragoman.thoughts import TTL_S, Listener, Thoughts, Turn, mark, size, turn_of
+from dragoman.thoughts import TTL_S, Listener, Thoughts, size, turn_of
 
 
 class Hand:
@@ -38,6 +38,12 @@ def made(call_id: str = "toolu_1", thinking: Thinking = THINKING) -> Turn:
     return Turn(call_id, mark(calls), (Thought(thinking, False, 0),))
 
 
+def found(thoughts: Thoughts, owner: str, calls: list[Call]) -> list[Any]:
+    """The blocks a dialect gets for calls."""
+    turn = thoughts.recall(owner, calls[0].id)
+    return [] if turn is None or turn.mark != mark(calls) else [one.block for one in turn.thoughts]
+
+
 def asked(call_id: str = "toolu_1", arguments: bytes = CALLS[0].input) -> list[Call]:
     return [Call(call_id, "get_weather", arguments)]
 
@@ -50,30 +56,25 @@ def memory(**bounds: int) -> tuple[Thoughts, Hand]:
 def test_a_turn_is_found_by_its_calls() -> None:
     thoughts, _ = memory()
     thoughts.keep("key-a", made())
-    assert [one.block for one in thoughts.recall("key-a", asked())] == [THINKING]
-    assert thoughts.recall("key-a", asked("toolu_2")) == ()
-    assert thoughts.recall("key-a", []) == ()
+    assert found(thoughts, "key-a", asked()) == [THINKING]
+    assert found(thoughts, "key-a", asked("toolu_2")) == []
 
 
 def test_one_key_never_sees_anothers() -> None:
     thoughts, _ = memory()
     other = Thinking(Raw(b'"other"'), Raw(b'"other"'))
     thoughts.keep("key-a", made())
-    assert thoughts.recall("key-b", asked()) == ()
+    assert found(thoughts, "key-b", asked()) == []
     thoughts.keep("key-b", made(thinking=other))
-    assert [one.block for one in thoughts.recall("key-a", asked())] == [THINKING]
-    assert [one.block for one in thoughts.recall("key-b", asked())] == [other]
+    assert found(thoughts, "key-a", asked()) == [THINKING]
+    assert found(thoughts, "key-b", asked()) == [other]
 
 
 @pytest.mark.parametrize(
     ("calls", "fits"),
     [
-        (asked(arguments=b'{ "days": 2, "city": "Paris" }'), True),
-        (asked(arguments=b'{"city":"P\\u0061ris","days":2}'), True),
+        (asked(), True),
         (asked(arguments=b'{"city":"London","days":2}'), False),
-        (asked(arguments=b'{"city":"Paris"}'), False),
-        (asked(arguments=b"not json"), False),
-        (asked(arguments=b"[" * 5000), False),
         ([Call("toolu_1", "other", CALLS[0].input)], False),
         ([*CALLS, Call("toolu_2", "get_weather", b"{}")], False),
     ],
@@ -81,8 +82,8 @@ def test_one_key_never_sees_anothers() -> None:
 def test_edited_calls_leave_the_thinking_out(calls: list[Call], fits: bool) -> None:
     thoughts, _ = memory()
     thoughts.keep("key", made())
-    assert bool(thoughts.recall("key", calls)) is fits
-    assert thoughts.recall("key", asked()), "it is still there for the true ones"
+    assert bool(found(thoughts, "key", calls)) is fits
+    assert found(thoughts, "key", asked()), "it is still there for the true ones"
 
 
 def test_an_entry_lives_as_long_as_it_is_asked_for() -> None:
@@ -91,9 +92,9 @@ def test_an_entry_lives_as_long_as_it_is_asked_for() -> None:
     assert TTL_S >= 3600
     for _ in range(3):
         clock.now += TTL_S - 1
-        assert thoughts.recall("key", asked())
+        assert found(thoughts, "key", asked())
     clock.now += TTL_S
-    assert thoughts.recall("key", asked()) == ()
+    assert found(thoughts, "key", asked()) == []
     assert (len(thoughts), thoughts.bytes) == (0, 0)
 
 
@@ -111,19 +112,19 @@ def test_the_one_unused_for_longest_goes_first() -> None:
     thoughts, _ = memory(max_entries=2)
     thoughts.keep("key", made("a"))
     thoughts.keep("key", made("b"))
-    assert thoughts.recall("key", asked("a"))
+    assert found(thoughts, "key", asked("a"))
     thoughts.keep("key", made("c"))
-    assert not thoughts.recall("key", asked("b"))
-    assert thoughts.recall("key", asked("a"))
-    assert thoughts.recall("key", asked("c"))
+    assert not found(thoughts, "key", asked("b"))
+    assert found(thoughts, "key", asked("a"))
+    assert found(thoughts, "key", asked("c"))
 
 
 def test_what_is_too_large_is_not_kept_and_costs_nobody_his_place() -> None:
     thoughts, _ = memory(max_bytes=5000)
     thoughts.keep("key", made("small"))
     thoughts.keep("key", made("large", Thinking(Raw(b'"%b"' % (b"x" * 5000)), Raw(b'"S"'))))
-    assert thoughts.recall("key", asked("small"))
-    assert not thoughts.recall("key", asked("large"))
+    assert found(thoughts, "key", asked("small"))
+    assert not found(thoughts, "key", asked("large"))
 
 
 steps = st.lists(
@@ -151,8 +152,8 @@ def test_it_never_exceeds_its_bounds(
             kept[owner, call_id] = block
             thoughts.keep(owner, made(call_id, block))
         elif step == "recall":
-            for found in thoughts.recall(owner, asked(call_id)):
-                assert found.block == kept[owner, call_id]
+            for block in found(thoughts, owner, asked(call_id)):
+                assert block == kept[owner, call_id]
         else:
             clock.now += length * 4
         assert thoughts.bytes <= max_bytes
@@ -160,7 +161,7 @@ def test_it_never_exceeds_its_bounds(
         assert thoughts.bytes >= len(thoughts) * 600
     clock.now += TTL_S
     for number in range(13):
-        assert not thoughts.recall("a", asked(f"toolu_{number}"))
+        assert not found(thoughts, "a", asked(f"toolu_{number}"))
 
 
 # What of an answer is kept.

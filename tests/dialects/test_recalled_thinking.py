@@ -1,6 +1,5 @@
 """Thinking that the client did not send back and the memory knows: where it goes, and when not."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,10 +12,10 @@ from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
 from dragoman.dialects import chat
 from dragoman.hub.events import Reply
-from dragoman.hub.recall import Call, Recall, Thought
+from dragoman.hub.recall import Recall, Turn
 from dragoman.hub.request import RedactedThinking, Text, Thinking, ToolUse
 from dragoman.hub.usage import Usage, WireUsage
-from dragoman.thoughts import mark, turn_of
+from dragoman.thoughts import turn_of
 from tests.dialects.generated import arguments, words
 
 CATALOGUE = Catalogue()
@@ -31,14 +30,14 @@ TOOLS = [
 Content = list[Text | Thinking | RedactedThinking | ToolUse | Raw]
 
 
-def remembering(content: Content, names: dict[str, str]) -> tuple[Recall, list[Sequence[Call]]]:
+def remembering(content: Content, names: dict[str, str]) -> tuple[Recall, list[str]]:
     """A memory of one answer, and the questions it is asked."""
     turn = turn_of(content, names)
-    questions: list[Sequence[Call]] = []
+    questions: list[str] = []
 
-    def recall(calls: Sequence[Call]) -> Sequence[Thought]:
-        questions.append(calls)
-        return turn.thoughts if turn is not None and turn.mark == mark(calls) else ()
+    def recall(call_id: str) -> Turn | None:
+        questions.append(call_id)
+        return turn if turn is not None and turn.call_id == call_id else None
 
     return recall, questions
 
@@ -82,7 +81,7 @@ def call(number: int, data: bytes = b'{"city": "Paris"}', name: str = "get_weath
     return ToolUse(f"toolu_{number}", name, Raw(data))
 
 
-def history(content: Content, /, **changes: Any) -> tuple[list[Any], Recall, list[Sequence[Call]]]:
+def history(content: Content, /, **changes: Any) -> tuple[list[Any], Recall, list[str]]:
     first = ask(OPENING, None)
     recall, questions = remembering(content, first.names)
     message = echoed(answered(content, first), **changes)

@@ -69,7 +69,7 @@ _any_decoder: Decoder[Any] = Decoder(object)
 
 
 def decode(data: bytes | Raw) -> Any:
-    """Bytes → plain Python values. Raises :class:`Malformed`, also for a number beyond any float."""
+    """Bytes → plain Python values. Raises :class:`Malformed`, also for a number beyond floats."""
     try:
         return _any_decoder.decode(data)
     except Mismatch as error:

@@ -16,6 +16,7 @@ from dragoman.hub.request import (
     ToolResult,
 )
 
+LOST_THINKING = "no thinking in a tool loop that began without its thinking blocks"
 _CALL_ANY = Raw(b'"Answer by calling one of the tools."')
 
 
@@ -49,8 +50,7 @@ def settle_thinking(out: Request, path: str, *, prefill: bool, notes: Notes) -> 
     elif prefill:
         notes.warn(path, "no thinking where the answer is begun by the client")
     elif _loop_without_thinking(out.messages):
-        reason = "no thinking in a tool loop that began without its thinking blocks"
-        notes.warnings.append((header_name(path), reason))
+        notes.warnings.append((header_name(path), LOST_THINKING))
     else:
         return
     out.thinking = UNSET

@@ -15,6 +15,7 @@ from msgspec import Raw
 from dragoman.codec import jsonio
 from dragoman.dialects.chat.shapes import (
     Call,
+    CalledFunction,
     Message,
     ReasoningDetail,
     ThinkingBlock,
@@ -72,33 +73,32 @@ def complete(messages: list[Message], recall: hub.Recall | None) -> bool:
 
 
 def _fill(message: Message, made: list[Call], recall: hub.Recall) -> bool:
-    calls = _asked(made)
-    thoughts = recall(calls) if calls is not None else ()
-    if thoughts:
-        message.thinking_blocks = _as_sent(thoughts, texts=_has_text(message))
-    return len(thoughts) > 0
+    turn = recall(made[0].id or "")
+    if turn is None or turn.mark != _mark(made):
+        return False
+    message.thinking_blocks = _as_sent(turn.thoughts, texts=_has_text(message))
+    return True
 
 
-def _asked(calls: Sequence[Call]) -> list[hub.Call] | None:
-    """The calls as the memory knows them; ``None`` if one of them is not as any answer has it."""
-    found: list[hub.Call] = []
-    for call in calls:
-        if call.id is None:
-            return None
+def _mark(made: Sequence[Call]) -> bytes:
+    """The mark of a client's calls; empty where arguments are not as any answer has them."""
+    calls: list[hub.Call] = []
+    for call in made:
         try:
             if call.custom is not None:
-                text = bytes(call.custom.input) if given(call.custom.input) else b'""'
-                found.append(hub.Call(call.id, call.custom.name, b'{"input":%b}' % text))
+                name, data = call.custom.name, b'{"input":%b}' % bytes(call.custom.input or _EMPTY)
             elif call.function is not None:
-                found.append(hub.Call(call.id, call.function.name, _arguments(call)))
-        except (jsonio.Malformed, jsonio.Mismatch, UnicodeEncodeError):
-            return None
-    return found
+                name, data = call.function.name, _arguments(call.function)
+            else:
+                return b""
+            calls.append(hub.Call(call.id or "", name, jsonio.canonical(data)))
+        except (jsonio.Malformed, jsonio.Mismatch):
+            return b""
+    return hub.mark(calls)
 
 
-def _arguments(call: Call) -> bytes:
-    function = call.function
-    if function is None or not given(function.arguments):
+def _arguments(function: CalledFunction) -> bytes:
+    if not given(function.arguments):
         return b"{}"
     return jsonio.unquote(function.arguments).strip().encode() or b"{}"
 
