@@ -29,7 +29,16 @@ _NOT_ID = re.compile(r"[^A-Za-z0-9_-]")
 class Calls:
     """The calls of one conversation."""
 
-    __slots__ = ("_functions", "_names", "_notes", "_results", "_seen", "pending")
+    __slots__ = (
+        "_came",
+        "_functions",
+        "_names",
+        "_notes",
+        "_results",
+        "_seen",
+        "origins",
+        "pending",
+    )
 
     def __init__(self, names: Names, notes: Notes) -> None:
         self._names = names
@@ -40,6 +49,10 @@ class Calls:
         """Calls that wait for the turn of results to end: the client's ids → upstream's, in
         order."""
         self._results: dict[str, ToolResult] = {}
+        self._came: dict[str, int] = {}
+        """The client messages that brought the results."""
+        self.origins: list[int | None] = []
+        """Those of the results settled last, in their order."""
         self._functions: list[tuple[str, str]] = []
         """Legacy calls without a result: (function name, id)."""
 
@@ -167,6 +180,7 @@ class Calls:
         if message.cache_control is not None:
             marks.of_message(message, [result], path, self._notes)
         self._results[call_id] = result
+        self._came[call_id] = at
 
     @property
     def unanswered(self) -> bool:
@@ -183,9 +197,11 @@ class Calls:
                 self._notes.warn("messages", "a tool call has no result")
                 result = ToolResult(upstream_id, [Text(NO_RESULT)], is_error=True)
             results.append(result)
+        self.origins = [self._came.get(call_id) for call_id in self.pending]
         self.pending = {}
         self._results = {}
         self._functions = []
+        self._came = {}
         return results
 
 

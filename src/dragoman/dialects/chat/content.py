@@ -43,6 +43,7 @@ def blocks(raw: Raw, path: str, role: str, notes: Notes) -> list[Content]:
         parts: list[Part] = _parts.read(raw, path, notes)
         made = [_block(part, f"{path}[{at}]", role, notes) for at, part in enumerate(parts)]
         kept = [block for block in made if block is not None]
+        notes.parts[path] = [at for at, block in enumerate(made) if block is not None]
         if len(kept) < len(parts):
             marks.move_from_blank(parts, made, path, notes)
         return kept

@@ -42,12 +42,23 @@ prefill."""
 class Conversation:
     """Takes one client message after another; :meth:`finish` closes the conversation."""
 
-    __slots__ = ("_at", "_calls", "_held", "_model", "_notes", "messages", "origins", "system")
+    __slots__ = (
+        "_at",
+        "_calls",
+        "_held",
+        "_model",
+        "_notes",
+        "joins",
+        "messages",
+        "origins",
+        "system",
+    )
 
     def __init__(self, model: Model, names: Names, notes: Notes) -> None:
         self.system: list[Text] = []
         self.messages: list[hub.Message] = []
         self.origins: list[int] = []
+        self.joins: list[tuple[int, int, int]] = []
         self._model = model
         self._notes = notes
         self._calls = Calls(names, notes)
@@ -111,7 +122,9 @@ class Conversation:
         """Add blocks to the turn of a role: to the last message if it is of that role."""
         messages = self.messages
         if messages and messages[-1].role == role:
-            messages[-1].content.extend(found)
+            content = messages[-1].content
+            self.joins.append((len(messages) - 1, len(content), self._at))
+            content.extend(found)
             return
         if not messages and role == "assistant":
             self._append("user", [Text(OPENING)])
@@ -175,6 +188,7 @@ class Conversation:
             # A system message of its own stands at the end or before the assistant, not here.
             earlier = self.messages.pop()
             self.origins.pop()
+            self.joins = [join for join in self.joins if join[0] < len(self.messages)]
             self._append("user", _reminders(earlier.content))
         self._append("user", list(found))
 
@@ -197,7 +211,12 @@ class Conversation:
 
     def _settle(self) -> None:
         """Close the turn of results, and let in what had to wait for them."""
-        self._append("user", list(self._calls.settle()))
+        results = self._calls.settle()
+        self._append("user", list(results))
+        at, first = len(self.messages) - 1, len(self.messages[-1].content) - len(results)
+        for number, origin in enumerate(self._calls.origins, first):
+            if origin is not None:
+                self.joins.append((at, number, origin))
         held, self._held = self._held, []
         if held:
             self._in_the_middle(held)

@@ -5,6 +5,7 @@ import re
 from msgspec import Struct
 
 from dragoman.codec import jsonio
+from dragoman.dialects.chat import places
 from dragoman.dialects.chat.parsed import JsonMode, Parsed
 from dragoman.errors import Failure
 
@@ -35,14 +36,13 @@ def error_event(failure: Failure) -> bytes:
 
 
 _INDEXED = re.compile(r"(messages|tools)\.(\d+)")
+_EFFORT = re.compile(r"thinking\b|output_config\.effort\b")
 _SEARCH = re.compile(r"\.web_search_\d+\b")
 """After the index of a tool: the kind of it."""
 _RENAMED = {
     "stop_sequences": "stop",
     "system": "messages",
     "output_config.format": "response_format",
-    "output_config.effort": "reasoning_effort",
-    "thinking": "reasoning_effort",
     "metadata.user_id": "user",
 }
 
@@ -59,9 +59,13 @@ def localize(failure: Failure, parsed: Parsed) -> Failure:
     if found is not None and parsed.searches and _SEARCH.match(path, found.end()):
         failure.param = "web_search_options"
     elif found is not None:
-        failure.param = _place(found[1], int(found[2]), parsed)
+        failure.param = _place(path, parsed)
     elif path == "max_tokens":
         failure.param = parsed.limit_name
+    elif _EFFORT.match(path):
+        failure.param = parsed.effort_name
+    elif path.startswith("tool_choice"):
+        failure.param = "function_call" if parsed.legacy else "tool_choice"
     else:
         for theirs, ours in _RENAMED.items():
             if path == theirs or path.startswith(f"{theirs}."):
@@ -69,9 +73,9 @@ def localize(failure: Failure, parsed: Parsed) -> Failure:
     return failure
 
 
-def _place(name: str, at: int, parsed: Parsed) -> str:
-    if name == "tools" and parsed.json_mode is JsonMode.TOOL:
+def _place(path: str, parsed: Parsed) -> str:
+    if path.startswith("messages"):
+        return places.of_message(path, parsed)
+    if parsed.json_mode is JsonMode.TOOL:
         return "response_format"
-    if name == "tools":
-        return f"functions[{at}]" if parsed.legacy else f"tools[{at}]"
-    return f"messages[{parsed.origins[at]}]" if at < len(parsed.origins) else "messages"
+    return places.of_tool(path, parsed)

@@ -41,7 +41,7 @@ class Seen(NamedTuple):
 class Notes:
     """What could not be done as asked. In strict mode the first such thing refuses the request."""
 
-    __slots__ = ("cache_marks", "cache_ttl", "caching", "seen", "strict", "warnings")
+    __slots__ = ("cache_marks", "cache_ttl", "caching", "parts", "seen", "strict", "warnings")
 
     def __init__(self, strict: bool, caching: Caching = "auto") -> None:
         self.strict = strict
@@ -51,6 +51,8 @@ class Notes:
         self.warnings: list[tuple[str, str]] = []
         self.cache_marks = 0
         """Cache marks met so far."""
+        self.parts: dict[str, list[int]] = {}
+        """By path of a content that is a list: the parts that made a block."""
         self.seen: list[Seen] = []
         """Images and documents met so far."""
 
@@ -133,6 +135,15 @@ class Parsed(Struct, gc=False):
     """False where the client asked to leave reasoning out of the answer."""
     origins: list[int] = []
     """For each upstream message, the index of the client message it begins with."""
+    joins: list[tuple[int, int, int]] = []
+    """Further client messages in an upstream message: (upstream message, its first block, client
+    message)."""
+    parts: dict[str, list[int]] = {}
+    """By path of a client's content that is a list: the parts that made a block."""
+    tool_places: list[int] | None = None
+    """For each upstream tool its index among the client's; ``None``: all of them, in order."""
+    effort_name: str = "reasoning_effort"
+    """The field in which the client said how much is to be thought."""
     limit_name: str = "max_tokens"
     """The field in which the client set its limit of output tokens."""
     media: Sequence[Pending] = ()

@@ -122,7 +122,8 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None 
         caching.automatic(out, last, notes.cache_ttl)
     parsed = _parsed(asked, out, model, notes)
     parsed.json_mode = json_mode
-    parsed.origins = talk.origins
+    parsed.origins, parsed.joins, parsed.parts = talk.origins, talk.joins, notes.parts
+    parsed.effort_name = want.path
     if box.names:
         _names(parsed, box)
     return parsed
@@ -140,6 +141,7 @@ def _names(parsed: Parsed, box: Toolbox) -> None:
     parsed.names = box.names.reverse()
     parsed.customs = frozenset(box.customs)
     parsed.legacy = box.legacy
+    parsed.tool_places = box.places
 
 
 def _wanted(asked: ChatRequest, model: Model) -> thinking.Wanted:

@@ -40,6 +40,8 @@ class Toolbox:
     def __init__(self, request: ChatRequest, model: Model, notes: Notes) -> None:
         self.legacy = request.functions is not None and not request.tools
         self.tools: list[Tool] = []
+        self.places: list[int] | None = None
+        """For each tool its index among the client's; ``None``: all of them, in order."""
         self.customs: set[str] = set()
         self._taken: set[str] = set()
         self.allowance = subset.Allowance()
@@ -148,6 +150,8 @@ class Toolbox:
                 )
             return UNSET
         if chosen.allowed is not None:
+            names = [tool.name for tool in self.tools]
+            self.places = [at for at, name in enumerate(names) if name in chosen.allowed]
             self.tools = marks.only(self.tools, chosen.allowed)
         if chosen.mode == "none" and self.search is not None:
             reason = "tool_choice 'none' rules searching out as well"
@@ -228,6 +232,7 @@ class Toolbox:
 
     def stubs(self) -> None:
         """Declare the tools that only the history knows: blocks of calls need tools (rule 11)."""
+        self.places = []
         for name in self.names.used():
             self.tools.append(Tool(self.names.upstream(name), schema.NO_ARGUMENTS))
 
