@@ -1,6 +1,6 @@
 # Everything a newcomer runs. Python 3.11+ with venv and make is all that is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format docs golden bench lock clean
+.PHONY: help serve test fuzz lint format docs golden bench lock clean
 
 # The first Python that will do, but rather one that does not load its interpreter as a shared
 # library (distributions' own do not, pyenv's often do): it serves a fifth more requests.
@@ -16,6 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 help:
 	@echo "make serve   run the gateway on http://127.0.0.1:8080 (ARGS=\"…\" goes to dragoman serve)"
 	@echo "make test    set up everything needed, then lint and run the whole test suite"
+	@echo "make fuzz    look for inputs that break a law (ARGS=\"--target f1 --seconds 600\")"
 	@echo "make lint    ruff, import contracts, pyright strict"
 	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
 	@echo "make docs    write the pages made from the code; make golden: rewrite golden files"
@@ -42,6 +43,14 @@ serve: $(VENV)/runtime
 
 test: lint
 	@$(BIN)/python -m pytest $(ARGS)
+
+$(VENV)/fuzz: $(VENV)/dev
+	@echo "installing atheris into $(VENV)"
+	@$(PIP) install 'atheris>=3,<4'
+	@touch $@
+
+fuzz: $(VENV)/fuzz
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 lint: $(VENV)/dev
 	@$(BIN)/ruff check .

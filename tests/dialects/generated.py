@@ -1,6 +1,7 @@
 """Hypothesis strategies shared by tests: Anthropic streams as event dictionaries."""
 
 import itertools
+import os
 from typing import Any
 
 from hypothesis import strategies as st
@@ -8,6 +9,12 @@ from hypothesis import strategies as st
 from dragoman.codec import jsonio
 
 Events = list[dict[str, Any]]
+
+
+def cases(usual: int) -> int:
+    """How many examples a property of the SDK oracles takes; DRAGOMAN_CASES asks for more."""
+    return int(os.environ.get("DRAGOMAN_CASES", usual))
+
 
 words = st.text(
     st.one_of(

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import anthropic.types
+from anthropic.types.beta import BetaThinkingBlockBindingParam
 from anthropic.types.message_create_params import (
     MessageCreateParamsNonStreaming,
     MessageCreateParamsStreaming,
@@ -16,7 +17,7 @@ from anthropic.types.message_create_params import (
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 from openai.lib.streaming.chat._types import ParsedChatCompletionSnapshot
 from openai.types.chat import ChatCompletionChunk
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from typing_extensions import is_typeddict
 
 from dragoman.codec import jsonio
@@ -41,8 +42,17 @@ def _closed_params() -> dict[bool, TypeAdapter[Any]]:
 PARAMS = _closed_params()
 
 
+BINDING: TypeAdapter[Any] = TypeAdapter(BetaThinkingBlockBindingParam)
+"""Of a beta, so not among the types of the plain API (protocol.md §0.6)."""
+
+
 def exhaust(value: Any) -> None:
-    """pydantic validates an ``Iterable`` only as it is walked through."""
+    """pydantic validates an ``Iterable`` only as it is walked through.
+
+    The SDK takes its own replies' blocks as parameters too; their types are open, so what only
+    they accept is a block with a field too many.
+    """
+    assert not isinstance(value, BaseModel), f"not a parameter: {value!r}"
     if isinstance(value, dict):
         for inner in value.values():
             exhaust(inner)
@@ -52,8 +62,13 @@ def exhaust(value: Any) -> None:
 
 
 def check_parameters(body: dict[str, Any]) -> None:
-    """Raises ``ValidationError`` if a body is not what ``anthropic`` calls request parameters."""
+    """Raises ``ValidationError`` or ``AssertionError`` if a body is not what ``anthropic`` calls
+    request parameters.
+    """
     known = {name: value for name, value in body.items() if name not in SAMPLING}
+    if "block_binding" in known.get("thinking", ()):
+        thinking = known["thinking"] = dict(known["thinking"])
+        BINDING.validate_python(thinking.pop("block_binding"))
     exhaust(PARAMS[body.get("stream", False)].validate_python(known))
 
 

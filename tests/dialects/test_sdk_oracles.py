@@ -12,8 +12,9 @@ import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import RawMessageStreamEvent
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from dragoman.carriers import anthropic
 from dragoman.catalogue.catalogue import Catalogue
@@ -21,8 +22,11 @@ from dragoman.codec import jsonio
 from dragoman.dialects import chat
 from dragoman.hub.events import MessageDelta, MessageStart
 from dragoman.hub.usage import Usage
-from tests.dialects.generated import Events, streams, wire
+from tests.dialects.generated import Events, cases, small_values, streams, wire
 from tests.dialects.oracles import check_parameters, chunks, fold
+from tests.dialects.test_append_only import conversations
+from tests.dialects.test_parse_properties import BODIES, places, put
+from tests.fuzz import answers, requests
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "chat-anthropic"
 CATALOGUE = Catalogue()
@@ -31,6 +35,22 @@ EVENTS: TypeAdapter[RawMessageStreamEvent] = TypeAdapter(RawMessageStreamEvent)
 
 def golden(name: str) -> list[Any]:
     return [pytest.param(path, id=path.parent.name) for path in sorted(GOLDEN.glob(f"*/{name}"))]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stop": ["x"]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "x", "name": "y"}]}]},
+        {"tools": [{"name": "f", "input_schema": {"type": "object"}, "parameters": {}}]},
+        {"tool_choice": {"type": "none", "disable_parallel_tool_use": True}},
+    ],
+)
+def test_a_field_in_the_wrong_place_is_found(wrong: dict[str, Any]):
+    body = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}
+    check_parameters(body)
+    with pytest.raises((ValidationError, AssertionError)):
+        check_parameters({**body, **wrong})
 
 
 @pytest.mark.parametrize("path", golden("upstream.json"))
@@ -112,7 +132,7 @@ def anthropics_own(events: Events) -> Any:
 
 
 @given(streams())
-@settings(max_examples=150)
+@settings(max_examples=cases(150))
 def test_both_sdks_read_the_same_message(events: Events):
     ours, theirs = fold(through(events)), anthropics_own(events)
     message = ours.choices[0].message
@@ -135,7 +155,7 @@ def test_both_sdks_read_the_same_message(events: Events):
 
 
 @given(streams())
-@settings(max_examples=60)
+@settings(max_examples=cases(60))
 def test_thinking_comes_back_as_it_was(events: Events):
     """A client that collects the items and sends them back gives upstream its own blocks."""
     found = chunks(through(events))
@@ -154,3 +174,47 @@ def test_thinking_comes_back_as_it_was(events: Events):
         parsed = chat.parse(body, CATALOGUE, strict=True)
         sent = jsonio.decode(anthropic.prepare(parsed.request))["messages"][1]["content"]
         assert [block for block in sent if block["type"] != "text"] == theirs
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """A body that is an object of a depth that can be walked, or nothing."""
+    try:
+        value = {} if jsonio.too_deep(body) else jsonio.decode(body)
+    except jsonio.Malformed:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+models = st.sampled_from([row.id for row in CATALOGUE.listed()])
+objects = st.sampled_from([body for _, body in BODIES]).map(_object).filter(bool)
+
+
+@st.composite
+def crossed(draw: st.DrawFn) -> bytes:
+    """A golden request with a few fields of another one, any model, sometimes another
+    conversation and sometimes any value in any place."""
+    body, other = draw(objects), draw(objects)
+    taken = draw(st.sets(st.sampled_from(sorted(other)), max_size=4))
+    body = {**body, **{name: other[name] for name in taken}}
+    if draw(st.booleans()):
+        body["model"] = draw(models)
+    if draw(st.integers(0, 3)) == 0:
+        body["messages"] = [message for turn in draw(conversations()) for message in turn]
+    if draw(st.integers(0, 3)) == 0:
+        body = put(body, draw(st.sampled_from(places(body))), draw(small_values))
+    return jsonio.encode(body)
+
+
+@given(crossed())
+@settings(max_examples=cases(300))
+def test_what_is_accepted_is_what_upstream_takes(body: bytes):
+    """A Failure of the client's fault, or a body in which the SDK's types and the simulator's
+    rules find nothing; warned of or not, the short way or the long."""
+    requests.check(body)
+
+
+@given(streams())
+@settings(max_examples=cases(100))
+def test_a_stream_says_what_the_whole_reply_says(events: Events):
+    """For each way in which an answer is written."""
+    answers.check(wire(events))
