@@ -14,6 +14,7 @@ import httpx2 as httpx
 import pytest
 
 from dragoman.codec.image import sniff
+from dragoman.media import media
 from tests.gateway.harness import Harness, accounts, reply, running, stream
 from tests.media.pictures import (
     BLUE,
@@ -66,6 +67,12 @@ class Gateway:
         content: list[dict[str, Any]] = body["messages"][0]["content"]
         assert content[0] == WORD
         return content[1:]
+
+    async def busy(self) -> None:
+        """Until no worker waits for work."""
+        async with asyncio.timeout(10):
+            while self.harness.app._converter._idle:  # noqa: ASYNC110 - a list says nothing
+                await asyncio.sleep(0.005)
 
     @property
     def workers(self) -> list[int]:
@@ -192,6 +199,7 @@ async def test_a_worker_killed_over_a_job_costs_that_request_only(tmp_path: Path
         os.kill(pid, signal.SIGSTOP)
         asked = asyncio.ensure_future(gw.ask(image(data_url(saved(two_halves(), "TIFF")))))
         # Others are served meanwhile.
+        await gw.busy()
         assert (await gw.ask()).status_code == 200
         assert not asked.done()
         os.kill(pid, signal.SIGKILL)
@@ -235,7 +243,7 @@ async def test_a_client_that_leaves_ends_its_conversion(tmp_path: Path) -> None:
         (pid,) = gw.workers
         os.kill(pid, signal.SIGSTOP)
         raw = await gw.harness.open(messages=user(image(data_url(saved(two_halves(), "TIFF")))))
-        await asyncio.sleep(0.1)
+        await gw.busy()
         raw.reset()
         assert (await gw.harness.ended(2))[1]["outcome"] == "client_left"
         assert pid not in gw.workers
@@ -400,6 +408,19 @@ async def test_not_more_than_some_urls_are_fetched(tmp_path: Path) -> None:
         assert len(await gw.sent(*urls[:20])) == 20
         answer = await gw.ask(*urls)
         refused(answer, "array_above_max_length", "messages[0].content[21].image_url.url")
+
+
+async def test_downloads_of_a_request_have_a_limit_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = saved(two_halves(20, 20), "PNG")
+    monkeypatch.setattr(media, "MOST_DOWNLOADED_BYTES", 2 * len(data))
+    async with web(("200 OK", data)) as site, gateway(tmp_path, **LOCAL) as gw:
+        urls = [image(f"{site.url}/{number}") for number in range(3)]
+        assert len(await gw.sent(*urls[:2])) == 2
+        answer = await gw.ask(*urls)
+        place = "messages[0].content[3].image_url.url"
+        assert "those before it" in refused(answer, "invalid_image_url", place)
 
 
 async def test_https_urls_are_handed_over(tmp_path: Path) -> None:

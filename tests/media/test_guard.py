@@ -1,9 +1,9 @@
 """No packet reaches a host that may not be fetched from, whatever the URL and the resolver say."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -30,16 +30,20 @@ class Listener:
         writer.close()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def listening() -> AsyncIterator[Listener]:
     listener = Listener()
     server = await asyncio.start_server(listener.accept, "127.0.0.1", 0)
     listener.port = server.sockets[0].getsockname()[1]
+    servers = [server]
+    with contextlib.suppress(OSError):  # a machine without IPv6
+        servers.append(await asyncio.start_server(listener.accept, "::1", listener.port))
     try:
         yield listener
     finally:
-        server.close()
-        await server.wait_closed()
+        for server in servers:
+            server.close()
+            await server.wait_closed()
 
 
 class Resolver:

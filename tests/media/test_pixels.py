@@ -148,6 +148,12 @@ def test_upright_as_the_camera_noted(kind: str, orientation: int):
     assert near(found.getpixel(places[orientation]), RED)
 
 
+def test_broken_metadata_is_no_broken_picture():
+    data = saved(two_halves(400, 200), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    _, found = converted(data, Bounds(100, 10 << 20, 100))
+    assert found.size == (100, 50)
+
+
 def test_metadata_stays_behind_and_the_profile_goes_along():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()

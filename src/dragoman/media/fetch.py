@@ -29,9 +29,9 @@ CONNECT_S: Final = 5.0
 """For name, TCP and TLS."""
 SILENCE_S: Final = 5.0
 """Before the head, and between two pieces of the body."""
-TOTAL_S: Final = 15.0
+TOTAL_S: Final = 10.0
 """For one download, however lively it is."""
-MOST_AT_ONCE: Final = 8
+MOST_AT_ONCE: Final = 16
 """Downloads under way in the whole process; others wait, within their own time."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]

@@ -32,8 +32,11 @@ from dragoman.media.fetch import Fetcher, Refused
 
 MOST_DOWNLOADS: Final = 20
 """URLs of one request that are fetched here."""
+MOST_DOWNLOADED_BYTES: Final = 64 << 20
+"""Of all of them together; Anthropic takes requests of 32 MB, and pictures may shrink."""
 KEPT_BYTES: Final = 32 << 20
 """Converted images that are kept: the next turn of a conversation brings them again."""
+_INSTEAD: Final = "Send the data itself"
 _STEP: Final = 3 << 18
 """Bytes encoded before others may run; a multiple of three."""
 
@@ -53,28 +56,40 @@ class Media:
         Raises :class:`Failure`: ``invalid_image_url``, ``invalid_file_url``, ``invalid_image``,
         ``array_too_long`` (400), ``busy`` (503).
         """
-        downloads: dict[str, bytes] = {}
+        downloads = await self._downloads(pending)
         for one in pending:
             source = one.block.source
             if isinstance(source, UrlSource):
-                url = jsonio.text_of(source.url)
-                if url not in downloads:
-                    downloads[url] = await self._download(url, one, len(downloads))
-                await self._place(request, one, downloads[url])
+                await self._place(request, one, downloads[jsonio.text_of(source.url)])
             elif isinstance(source, Base64Source) and isinstance(one.block, Image):
                 data = memoryview(source.data)[1:-1]
                 await self._convert(one, one.block, data, is_base64=True)
 
-    async def _download(self, url: str, one: Pending, so_far: int) -> bytes:
+    async def _downloads(self, pending: Sequence[Pending]) -> dict[str, bytes]:
+        """What the URLs lead to, one after the other, each once."""
+        found: dict[str, bytes] = {}
+        urls = [
+            (jsonio.text_of(one.block.source.url), one)
+            for one in pending
+            if isinstance(one.block.source, UrlSource)
+        ]
+        size = 0
+        for url, one in urls:
+            if url in found:
+                continue
+            if len(found) >= MOST_DOWNLOADS:
+                message = f"At most {MOST_DOWNLOADS} URLs of a request are fetched. {_INSTEAD}."
+                raise Failure("array_too_long", message, param=one.path)
+            found[url] = await self._download(url, one)
+            size += len(found[url])
+            if size > MOST_DOWNLOADED_BYTES:
+                most = MOST_DOWNLOADED_BYTES >> 20
+                raise _bad_url(one, f"and those before it lead to more than {most} MiB")
+        return found
+
+    async def _download(self, url: str, one: Pending) -> bytes:
         if not self._fetch:
-            raise _bad_url(
-                one, "is not fetched: this gateway does not download. Send the data itself"
-            )
-        if so_far >= MOST_DOWNLOADS:
-            message = (
-                f"At most {MOST_DOWNLOADS} URLs of a request are fetched. Send the data itself."
-            )
-            raise Failure("array_too_long", message, param=one.path)
+            raise _bad_url(one, f"is not fetched: this gateway does not download. {_INSTEAD}")
         try:
             return await self._fetcher.get(url)
         except Refused as error:

@@ -7,6 +7,7 @@ conversation keeps its prompt cache.
 """
 
 import binascii
+import contextlib
 import struct
 import zlib
 from io import BytesIO
@@ -116,7 +117,9 @@ def _upright(image: Image.Image, edge: int) -> Image.Image:
     image.draft(None, (edge, edge))  # a JPEG is then decoded at a fraction of its size
     profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA") else None
     image.load()
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    turn = None
+    with contextlib.suppress(*_BROKEN):  # what the camera noted may be broken, the picture is not
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     plain = _plain(image)
     plain.thumbnail((edge, edge), Resampling.LANCZOS, reducing_gap=3.0)
     if turn is not None:
