@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.gateway.harness import KEY, body
 from tests.gateway_process import GatewayProcess, gateway
-from tests.media.pictures import saved, two_halves
+from tests.media.pictures import noise, saved, two_halves
 
 CONFIG = f"keys: [{{name: tests, key: {KEY}}}]\naccounts: [{{name: s, provider: simulator}}]\n"
 
@@ -53,6 +53,9 @@ def test_a_served_gateway_converts_and_leaves_nothing(tmp_path: Path) -> None:
         # The simulator tells what it was given.
         assert "JPEG" in said
         assert "300 × 200" in said
+        status, said = ask(running, saved(noise(1500, 1300), "BMP"))  # much more than a pipe holds
+        assert status == 200
+        assert "1500 × 1300" in said
         (pid,) = workers(running)
         status, said = ask(running, saved(two_halves(), "TIFF")[:200])
         assert status == 400
