@@ -55,3 +55,14 @@ def test_schemas(given: object, expected: object):
 def test_a_sound_schema_stays_byte_for_byte():
     raw = Raw(b'{ "type" : "object", "properties": {"a": {"minimum": 1e400}} }')
     assert for_tool(raw) is raw
+
+
+def test_thousands_of_branches_are_no_square_of_them():
+    """Each compared with each, or each property of each reference, would take minutes."""
+    many = [{"properties": {"a": {"const": at}}} for at in range(50_000)]
+    found = jsonio.decode(for_tool(Raw(jsonio.encode({"anyOf": many}))))
+    assert len(found["properties"]["a"]["anyOf"]) == 50_000
+    wide = {"properties": {f"p{at}": A for at in range(20_000)}, "required": ["p7", "p3"]}
+    given = {"$defs": {"W": wide}, "oneOf": [{"$ref": "#/$defs/W"}] * 20_000}
+    found = jsonio.decode(for_tool(Raw(jsonio.encode(given))))
+    assert (len(found["properties"]), found["required"]) == (20_000, ["p7", "p3"])

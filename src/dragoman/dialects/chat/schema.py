@@ -49,16 +49,23 @@ def _merged(schema: Schema) -> Schema:
     result: Schema = {"type": "object"}
     properties: Schema = dict(_object(schema.get("properties")))
     required: list[str] = _names(schema.get("required"))
+    wider: dict[str, _Options] = {}
     for combinator in _ROOT_COMBINATORS:
-        branches = [_resolved(schema, branch) for branch in _list(schema.get(combinator))]
+        resolved = [_resolved(schema, branch) for branch in _list(schema.get(combinator))]
+        # Thousands of references to one definition are that definition, once.
+        branches = list({id(branch): branch for branch in resolved}.values())
         for branch in branches:
             for name, value in _object(branch.get("properties")).items():
-                _widen(properties, name, value, all_apply=combinator == "allOf")
+                known = properties.setdefault(name, value)
+                if combinator != "allOf" and known != value:
+                    _widen(wider, name, known, value)
         needed = [_names(branch.get("required")) for branch in branches]
         if combinator == "allOf":
             required += [name for names in needed for name in names]
         elif needed:
-            required += [name for name in needed[0] if all(name in names for names in needed)]
+            common = set(needed[0]).intersection(*needed[1:])
+            required += [name for name in needed[0] if name in common]
+    _write_wider(properties, wider)
     for name, value in schema.items():
         if name not in (*_ROOT_COMBINATORS, "$schema", "type", "properties", "required"):
             result[name] = value
@@ -68,14 +75,27 @@ def _merged(schema: Schema) -> Schema:
     return result
 
 
-def _widen(properties: Schema, name: str, value: Any, *, all_apply: bool) -> None:
-    known = properties.get(name)
-    if known is None:
-        properties[name] = value
-    elif known != value and not all_apply:
-        options = _list(_object(known).get("anyOf")) or [known]
-        if value not in options:
-            properties[name] = {"anyOf": [*options, value]}
+_Options = dict[bytes, Any]
+"""What a property may be, by its JSON: thousands of branches are as many lookups, not their square.
+"""
+
+
+def _widen(wider: dict[str, _Options], name: str, known: Any, value: Any) -> None:
+    options = wider.get(name)
+    if options is None:
+        options = wider[name] = _options(known)
+    options.setdefault(jsonio.encode(value), value)
+
+
+def _write_wider(properties: Schema, wider: dict[str, _Options]) -> None:
+    for name, options in wider.items():
+        if len(options) > len(_options(properties[name])):
+            properties[name] = {"anyOf": list(options.values())}
+
+
+def _options(known: Any) -> _Options:
+    listed = _list(_object(known).get("anyOf")) or [known]
+    return {jsonio.encode(one): one for one in listed}
 
 
 def _resolved(schema: Schema, branch: Any) -> Schema:

@@ -124,7 +124,7 @@ class _Fitter:
             result.setdefault("type", "object")
             result.setdefault("properties", {})
             result["additionalProperties"] = False
-            required = _list(schema.get("required"))
+            required = {name for name in _list(schema.get("required")) if isinstance(name, str)}
             self.optional += sum(name not in required for name in result["properties"])
 
 
