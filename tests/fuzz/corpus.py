@@ -65,10 +65,11 @@ def edges(check: Callable[[bytes], None], data: bytes) -> Edges:
 
 
 def extend(target: str, check: Callable[[bytes], None], inputs: Iterable[bytes]) -> int:
-    """Add those inputs that go where the corpus does not, the smallest first; how many."""
+    """Add those inputs that go where neither the corpus nor a golden file goes, the smallest
+    first; how many."""
     known: Edges = set()
-    for path in kept(target):
-        known |= edges(check, path.read_bytes())
+    for data in [*seeds(target), *(path.read_bytes() for path in kept(target))]:
+        known |= edges(check, data)
     added = 0
     for data in sorted(set(inputs), key=lambda data: (len(data), data)):
         if len(data) > MOST_BYTES:
