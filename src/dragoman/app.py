@@ -10,6 +10,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,10 +193,13 @@ class App:
     def _build(self, config: Config) -> Gateway:
         rows = build.catalogue(config, self.clock.wall())
         pool = Pool(build.accounts(config, rows, self.clock), self.clock)
+        keys = build.keys(config, keyfile.read(Path(config.data_dir)))
+        for principal in keys:
+            principal.recall = partial(self.thoughts.recall, principal.id)
         room = Room(pool.snapshot(), self.clock, config.routing.queue_timeout_s)
         return Gateway(
             clock=self.clock,
-            keys=build.keys(config, keyfile.read(Path(config.data_dir))),
+            keys=keys,
             limits=Limits(self.clock),
             catalogue=rows,
             pool=pool,

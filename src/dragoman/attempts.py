@@ -164,16 +164,18 @@ class Answer:
             return
 
 
-async def stream(pool: Pool, plan: Sequence[Account], up: Upstream, record: Record) -> Answer:
-    """The first account's stream that begins. Raises the last account's Failure."""
-    return await _first(pool, plan, _begin, (up, record))
-
-
-async def whole(
+def stream(
     pool: Pool, plan: Sequence[Account], up: Upstream, record: Record
-) -> tuple[Reply, Account]:
+) -> Coroutine[Any, Any, Answer]:
+    """The first account's stream that begins. Raises the last account's Failure."""
+    return _first(pool, plan, _begin, (up, record))
+
+
+def whole(
+    pool: Pool, plan: Sequence[Account], up: Upstream, record: Record
+) -> Coroutine[Any, Any, tuple[Reply, Account]]:
     """The first account's whole reply, and whose it is. Raises the last account's Failure."""
-    return await _first(pool, plan, _reply, (up, record))
+    return _first(pool, plan, _reply, (up, record))
 
 
 async def _first(
@@ -182,12 +184,22 @@ async def _first(
     attempt: Callable[[Pool, Account, Upstream, Record], Coroutine[Any, Any, T]],
     request: tuple[Upstream, Record],
 ) -> T:
-    """What the first account that can gives; ``plan`` holds at least one."""
+    """What the first account that can gives; ``plan`` holds at least one.
+
+    One that refused thinking of earlier turns is asked again without it.
+    """
+    up, record = request
     last: Failure | None = None
     for account in plan:
         pool.trying(account)
+        sent = up.body
         try:
-            answered = await _eased(pool, account, attempt, request)
+            try:
+                answered = await attempt(pool, account, up, record)
+            except Failure as failure:
+                if not anthropic.about_thinking(failure) or not _ease(up, sent, failure, record):
+                    raise
+                answered = await attempt(pool, account, up, record)
         except Failure as failure:
             pool.failed(account, failure)
             if not failure.row.retry:
@@ -197,23 +209,6 @@ async def _first(
             pool.succeeded(account)
             return answered
     raise last or Failure("no_account", "No upstream account is available.", retry_after_s=1)
-
-
-async def _eased(
-    pool: Pool,
-    account: Account,
-    attempt: Callable[[Pool, Account, Upstream, Record], Coroutine[Any, Any, T]],
-    request: tuple[Upstream, Record],
-) -> T:
-    """What an account answers; asked again without earlier thinking where it refused that."""
-    up, record = request
-    sent = up.body
-    try:
-        return await attempt(pool, account, up, record)
-    except Failure as failure:
-        if not anthropic.about_thinking(failure) or not _ease(up, sent, failure, record):
-            raise
-    return await attempt(pool, account, up, record)
 
 
 def _ease(up: Upstream, sent: bytes, failure: Failure, record: Record) -> bool:

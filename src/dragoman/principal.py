@@ -4,6 +4,8 @@ import fnmatch
 import ipaddress
 from collections.abc import Sequence
 
+from dragoman.hub.recall import Recall
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -22,6 +24,7 @@ class Principal:
         "models",
         "name",
         "networks",
+        "recall",
         "rpm",
         "seed",
         "token_quota",
@@ -41,6 +44,8 @@ class Principal:
         self.token_quota = 0
         self.expires_at: float | None = None
         self.networks: tuple[Network, ...] = ()
+        self.recall: Recall | None = None
+        """Finds the signed thinking that was remembered for this key."""
 
     def may_use(self, model: str) -> bool:
         """Whether the key's globs allow a model.

@@ -5,7 +5,6 @@ exactly one answer, one outcome and one log line.
 """
 
 import asyncio
-from functools import partial
 
 from dragoman import attempts, fanout, pauses, routing
 from dragoman.account import Account
@@ -55,9 +54,13 @@ async def converse(exchange: Exchange) -> None:
     with exchange.ticket as ticket:
         # A body that came along with its head costs no coroutine.
         body = await call.body() if call.content is None else call.content
-        options, recall = gw.options, partial(gw.thoughts.recall, principal.id)
+        options = gw.options
         parsed = exchange.dialect.parse(
-            body, gw.catalogue, strict=options.strict, caching=options.caching, recall=recall
+            body,
+            gw.catalogue,
+            strict=options.strict,
+            caching=options.caching,
+            recall=principal.recall,
         )
         exchange.accept(parsed, principal)
         if parsed.media:
