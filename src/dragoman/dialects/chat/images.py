@@ -98,10 +98,11 @@ def from_web(url: bytes, path: str, notes: Notes) -> Image | Document:
     found = _URL.fullmatch(url)
     if found is None:
         raise Failure("invalid_image_url", _NO_URL, param=path)
-    name = found[2].lower()
-    source = UrlSource(jsonio.quote(url.decode()))
+    scheme, name = found[1].lower(), found[2].lower()
+    # A scheme is the same in capitals (RFC 3986 §3.1), but upstream compares it as it stands.
+    source = UrlSource(jsonio.quote((scheme + url[len(scheme) :]).decode()))
     block = Document(source) if name.endswith(b".pdf") else Image(source)
-    notes.seen.append(Seen(block, path, None, found[1].lower() == b"http" or is_foreign(name)))
+    notes.seen.append(Seen(block, path, None, scheme == b"http" or is_foreign(name)))
     return block
 
 
