@@ -128,7 +128,10 @@ class Mutator:
             value = jsonio.decode(body)
         except (jsonio.Malformed, jsonio.Mismatch):
             return event
-        return head + mark + jsonio.encode(self._tree(value, dice))
+        try:
+            return head + mark + jsonio.encode(self._tree(value, dice))
+        except RecursionError:
+            return event
 
 
 def walk(value: Any) -> Iterator[tuple[Any, Any]]:
