@@ -13,7 +13,8 @@ import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from dragoman.http.upstream_connection import DONE, READ_BYTES, UpstreamConnection, decoded
+from dragoman.http.response_head import decoded
+from dragoman.http.upstream_connection import DONE, READ_BYTES, UpstreamConnection
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 VISIBLE = "".join(map(chr, [*range(0x21, 0x7F), *range(0xA0, 0x100)]))

@@ -12,7 +12,8 @@ from typing import Final
 
 from dragoman.errors import Failure
 from dragoman.http.inflate import CODINGS, BadCoding, Inflater
-from dragoman.http.upstream_connection import DEAD, DONE, UpstreamConnection, decoded
+from dragoman.http.response_head import decoded
+from dragoman.http.upstream_connection import DEAD, DONE, UpstreamConnection
 from dragoman.upstream import pour
 
 MAX_INFLATED_BYTES: Final = 67108864

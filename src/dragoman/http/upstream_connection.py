@@ -24,6 +24,7 @@ from typing import Final, Protocol, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from dragoman.errors import Failure
+from dragoman.http.response_head import is_chunked
 
 MAX_HEAD_BYTES: Final = 65536
 """The response head with the informational responses (1xx) before it."""
@@ -292,7 +293,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         self.head = head
         names = head.lower()
         self.coded = b"\ncontent-encoding:" in names
-        if b"\ntransfer-encoding:" in names and not _is_chunked(head):
+        if b"\ntransfer-encoding:" in names and not is_chunked(head):
             raise Nonsense("an unknown transfer coding")
         self.status = status
         self.quiet_s = 0.0
@@ -388,27 +389,3 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         """Whether the end of the stream is the end of the body (RFC 9112 §6.3, rule 8)."""
         names = self.head.lower()
         return b"\ncontent-length:" not in names and b"\ntransfer-encoding:" not in names
-
-
-def _is_chunked(head: bytes) -> bool:
-    """Whether the body is what llhttp, too, takes for chunked: it knows no tab at the end."""
-    codings = [value for name, value in _lines(head) if name == "transfer-encoding"]
-    return len(codings) == 1 and codings[0].rstrip(" ").lower() == "chunked"
-
-
-def _lines(head: bytes) -> list[tuple[str, str]]:
-    """Lower-case names, and values as they came but for white space before them."""
-    lines: list[tuple[str, str]] = []
-    for line in head.decode("latin-1").split("\r\n")[1:]:
-        name, _, value = line.partition(":")
-        lines.append((name.lower(), value.lstrip(" \t")))
-    return lines
-
-
-def decoded(head: bytes) -> dict[str, str]:
-    """Headers as text: lower-case names, values of repeated ones joined by ``", "``."""
-    headers: dict[str, str] = {}
-    for name, value in _lines(head):
-        text = value.rstrip(" \t")
-        headers[name] = f"{headers[name]}, {text}" if name in headers else text
-    return headers
