@@ -52,15 +52,14 @@ class Pool:
         clock: Clock,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._accounts = tuple(accounts)
         self.roster = Roster(accounts)
         """The accounts as ``routing.plan`` wants them."""
         self._clock = clock
         self._chance = chance
 
     def snapshot(self) -> tuple[Account, ...]:
-        """The accounts as they are now, for ``routing.plan`` to read."""
-        return self._accounts
+        """The accounts as they are now."""
+        return self.roster.accounts
 
     def trying(self, account: Account) -> None:
         """A request goes to an account; one that failed before gets no other until then."""
@@ -83,6 +82,7 @@ class Pool:
         """
         if not account.never_disable:
             account.failures = 0
+            account.probe_until = 0.0
             account.reason = SPENT
             account.cool_until = self._clock.mono() + min(reset_s, MAX_SPENT_S)
 
@@ -107,12 +107,12 @@ class Pool:
     def adopt(self, before: "Pool") -> None:
         """Carry over health and load of accounts that a reload kept."""
         old = {account.name: account for account in before.snapshot()}
-        for account in self._accounts:
+        for account in self.roster.accounts:
             known = old.get(account.name)
             if known is not None and known.headers == account.headers:
                 account.cool_until, account.failures = known.cool_until, known.failures
                 account.reason = known.reason
 
     async def close(self) -> None:
-        for account in self._accounts:
+        for account in self.roster.accounts:
             await account.client.close()
