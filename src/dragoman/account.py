@@ -20,7 +20,9 @@ class Account:
         "_serves",
         "client",
         "cool_until",
+        "draining",
         "failures",
+        "faults",
         "freed",
         "headers",
         "in_flight",
@@ -28,12 +30,14 @@ class Account:
         "models",
         "name",
         "never_disable",
+        "organization",
         "priority",
         "probe_until",
         "provider",
         "reason",
         "seed",
         "weight",
+        "without",
     )
 
     def __init__(
@@ -54,6 +58,10 @@ class Account:
         self.priority = 0
         self.max_concurrency = 0
         self.never_disable = False
+        self.organization = ""
+        """Whose account it is upstream; accounts of one organisation read each other's thinking."""
+        self.draining = False
+        """Takes no new requests; running ones go on."""
         self.seed = seed(name)
         self.in_flight = 0
         self.freed: Callable[[], None] | None = None
@@ -61,7 +69,13 @@ class Account:
         self.cool_until = 0.0
         self.probe_until = 0.0
         self.failures = 0
+        """Failures in a row."""
         self.reason = ""
+        self.faults: dict[str, int] = {}
+        """Failures since the start, by kind."""
+        self.without: dict[str, float] = {}
+        """Models that upstream does not serve to this account, and until when (``mono()`` seconds)
+        none is sent here. Written by ``Pool.exclude``."""
         self._serves: dict[str, bool] = {}
 
     def serves(self, model: str) -> bool:

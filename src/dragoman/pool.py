@@ -39,6 +39,10 @@ back together. What an upstream told is kept to the second."""
 SPENT = "limit_spent"
 """The reason of an account that nothing failed on, but of whose rate limit nothing remains."""
 MAX_SPENT_S = 60.0
+WITHOUT_MODEL = "without_model"
+"""What counts, among an account's faults, a model that it may not use."""
+WITHOUT_MODEL_S = 600.0
+"""How long a model is sent elsewhere for that."""
 PROBE_S = 10.0
 """How long one request has to show that an account is back before another may try."""
 
@@ -86,11 +90,22 @@ class Pool:
             account.reason = SPENT
             account.cool_until = self._clock.mono() + min(reset_s, MAX_SPENT_S)
 
+    def exclude(self, account: Account, model: str) -> None:
+        """Send a model elsewhere for a while: upstream does not serve it to this account.
+
+        The account is well otherwise. Where no account is left, it is asked all the same.
+        """
+        account.probe_until = 0.0
+        account.faults[WITHOUT_MODEL] = account.faults.get(WITHOUT_MODEL, 0) + 1
+        if not account.never_disable:
+            account.without[model] = self._clock.mono() + WITHOUT_MODEL_S
+
     def failed(self, account: Account, failure: Failure) -> None:
         """Let an account cool down after a failure that is its own."""
         account.probe_until = 0.0
         if not failure.row.cools:
             return
+        account.faults[failure.kind] = account.faults.get(failure.kind, 0) + 1
         pause = COOL_S[failure.kind] * 2 ** min(account.failures, 10)
         pause *= 1 + JITTER * (self._chance() - 0.5)
         if failure.retry_after_s is not None and failure.retry_after_s > 0:
