@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
-from dragoman import affinity, routing
+from dragoman import asked, routing
 from dragoman.account import Account
 from dragoman.attempts import Upstream
 from dragoman.dialects.chat import Parsed
@@ -20,7 +20,6 @@ from dragoman.errors import Failure
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
 from dragoman.hub.recall import Turn
-from dragoman.hub.request import Text, ToolResult
 from dragoman.limits import Ticket
 from dragoman.observe.redaction import without_keys
 from dragoman.principal import Principal
@@ -73,15 +72,11 @@ class Exchange:
         """What routing is asked: the model, and the conversation it belongs to."""
         options = self.gw.options
         if options.affinity:
-            named = affinity.by_header(self.call.headers, principal.seed)
-            if named is None:
-                hints = affinity.Hints(parsed.metadata_user_id, parsed.cache_key, parsed.user)
-                named = affinity.by_body(parsed.request, hints, principal.seed)
-            conversation = named.hash
+            conversation = asked.identity(parsed, self.call.headers, principal.seed).hash
             self.record.conversation = f"{conversation:016x}"
         else:
             conversation = random.getrandbits(64)
-        return routing.Wanted(parsed.request.model, conversation, options.max_attempts)
+        return asked.wanted(parsed, conversation, options.max_attempts)
 
     async def queue(
         self, wanted: routing.Wanted, refused: Failure, principal: Principal
@@ -179,27 +174,6 @@ class Exchange:
 def _routing(account: str, attempts: int) -> str:
     """Where an answer came from, as header lines. Names of accounts are checked when read."""
     return f"x-dragoman-account: {account}\r\nx-dragoman-attempts: {attempts}\r\n"
-
-
-def estimate(parsed: Parsed) -> int:
-    """A prompt's tokens, roughly: four bytes a token, 1,500 an image. Only for reservations."""
-    size, images = parsed.prompt_bytes, 0
-    if size:
-        return size // 4 * parsed.n + 1
-    request = parsed.request
-    for message in request.messages:
-        for block in message.content:
-            if isinstance(block, Text):
-                size += len(block.text)
-            elif isinstance(block, ToolResult):
-                parts = () if block.content is UNSET else block.content
-                size += sum([len(part.text) for part in parts if isinstance(part, Text)])
-            else:
-                images += 1
-    if request.system is not UNSET:
-        for text in request.system:
-            size += len(text.text)
-    return (size // 4 + images * 1500) * parsed.n + 1
 
 
 def _comment(exchange: Exchange) -> None:

@@ -8,12 +8,13 @@ import asyncio
 
 from dragoman import attempts, fanout, pauses, routing
 from dragoman.account import Account
+from dragoman.asked import estimate
 from dragoman.carriers import anthropic
 from dragoman.continuation import PAUSE
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
 from dragoman.errors import Failure, Outcome
-from dragoman.exchange import Exchange, estimate
+from dragoman.exchange import Exchange
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
 from dragoman.hub.events import Event

@@ -1,0 +1,53 @@
+"""What a parsed request asks of the house: whose conversation it is, which accounts could serve it,
+how long it is, roughly.
+
+The request path and the explanation of it (``POST /admin/v1/route/explain``) both ask here, so that
+they cannot differ. Pure.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import UNSET
+
+from dragoman import affinity
+from dragoman.affinity import Identity
+from dragoman.dialects.chat import Parsed
+from dragoman.hub.request import Text, ToolResult
+from dragoman.routing import Wanted
+
+
+def identity(parsed: Parsed, headers: Mapping[str, str], scope: bytes) -> Identity:
+    """The conversation a request belongs to. ``scope`` is the key's seed, ``headers`` have
+    lower-case names."""
+    named = affinity.by_header(headers, scope)
+    if named is None:
+        hints = affinity.Hints(parsed.metadata_user_id, parsed.cache_key, parsed.user)
+        named = affinity.by_body(parsed.request, hints, scope)
+    return named
+
+
+def wanted(parsed: Parsed, conversation: int, max_attempts: int) -> Wanted:
+    """What routing is asked. ``conversation`` is 64 bits: of the identity, or of chance."""
+    return Wanted(parsed.request.model, conversation, max_attempts)
+
+
+def estimate(parsed: Parsed) -> int:
+    """A prompt's tokens, roughly: four bytes a token, 1,500 an image. Only for reservations and
+    forecasts."""
+    size, images = parsed.prompt_bytes, 0
+    if size:
+        return size // 4 * parsed.n + 1
+    request = parsed.request
+    for message in request.messages:
+        for block in message.content:
+            if isinstance(block, Text):
+                size += len(block.text)
+            elif isinstance(block, ToolResult):
+                parts = () if block.content is UNSET else block.content
+                size += sum([len(part.text) for part in parts if isinstance(part, Text)])
+            else:
+                images += 1
+    if request.system is not UNSET:
+        for text in request.system:
+            size += len(text.text)
+    return (size // 4 + images * 1500) * parsed.n + 1
