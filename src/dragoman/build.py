@@ -113,6 +113,7 @@ def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
         account.priority = declared.priority
         account.max_concurrency = declared.max_concurrency
         account.never_disable = declared.never_disable
+        account.draining = declared.drain
         made.append(account)
     return made
 

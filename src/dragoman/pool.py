@@ -56,14 +56,15 @@ class Pool:
         clock: Clock,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.roster = Roster(accounts)
-        """The accounts as ``routing.plan`` wants them."""
+        self._accounts = tuple(accounts)
+        self.roster = Roster([one for one in accounts if not one.draining])
+        """The accounts as ``routing.plan`` wants them: without those that take nothing new."""
         self._clock = clock
         self._chance = chance
 
     def snapshot(self) -> tuple[Account, ...]:
-        """The accounts as they are now."""
-        return self.roster.accounts
+        """The accounts as they are now, draining ones too."""
+        return self._accounts
 
     def trying(self, account: Account) -> None:
         """A request goes to an account; one that failed before gets no other until then."""
@@ -122,12 +123,12 @@ class Pool:
     def adopt(self, before: "Pool") -> None:
         """Carry over health and load of accounts that a reload kept."""
         old = {account.name: account for account in before.snapshot()}
-        for account in self.roster.accounts:
+        for account in self._accounts:
             known = old.get(account.name)
             if known is not None and known.headers == account.headers:
                 account.cool_until, account.failures = known.cool_until, known.failures
                 account.reason = known.reason
 
     async def close(self) -> None:
-        for account in self.roster.accounts:
+        for account in self._accounts:
             await account.client.close()

@@ -91,7 +91,7 @@ async def healthz(call: Call, _: Gateway) -> None:
 
 async def readyz(call: Call, gw: Gateway) -> None:
     """Ready: not draining, and there is an account to serve from."""
-    if call.draining or not gw.pool.snapshot():
+    if call.draining or not gw.pool.roster.accounts:
         status, body = (
             503,
             b'{"status":"draining"}' if call.draining else b'{"status":"no accounts"}',

@@ -323,3 +323,24 @@ async def test_an_account_whose_limit_is_spent_is_left_before_it_refuses(tmp_pat
                     for _ in range(3)
                 ]
     assert texts == ["spent", "other", "other"]
+
+
+async def test_a_drained_account_takes_nothing_new(tmp_path: Path) -> None:
+    async with ScriptedUpstream(answering()) as first, ScriptedUpstream(answering()) as second:
+        pool = accounts(first.url, second.url)
+        pool[0]["drain"] = True
+        async with running(tmp_path, accounts=pool) as gateway:
+            for number in range(8):
+                answer = await gateway.chat(user=f"user {number}")
+                assert answer.headers["x-dragoman-account"] == "b"
+            assert (await gateway.http.get("/readyz")).status_code == 200
+            assert [one.name for one in gateway.app.gateway.pool.snapshot()] == ["a", "b"]
+            assert not first.connections
+
+
+async def test_with_every_account_drained_nothing_is_ready(tmp_path: Path) -> None:
+    async with running(tmp_path, accounts=accounts("http://127.0.0.1:9", drain=True)) as gateway:
+        assert (await gateway.http.get("/readyz")).status_code == 503
+        answer = await gateway.chat()
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "no_account_available"

@@ -109,6 +109,8 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     organization: str = ""
     """Name of the upstream organisation; accounts of one organisation can read each other's
     thinking."""
+    drain: bool = False
+    """Take no new requests; running ones go on to their end."""
     never_disable: bool = False
     """Keep trying this account whatever it answers."""
     ca_file: str = ""

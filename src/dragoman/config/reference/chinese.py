@@ -178,6 +178,7 @@ MEANINGS = {
     ),
     "accounts[].headers": "加到每个上游请求的头。",
     "accounts[].organization": "上游组织的名称；同一组织的账号可以读取彼此的思考内容。",
+    "accounts[].drain": "不再接受新请求；进行中的请求继续到结束。",
     "accounts[].never_disable": "无论上游如何应答，都继续使用该账号。",
     "accounts[].ca_file": "所信任的证书颁发机构文件（PEM）；为空则使用系统的。",
     "accounts[].proxy": (
