@@ -87,13 +87,18 @@ class Account:
                 self._serves[model] = known
         return known
 
-    def available(self, now: float) -> bool:
+    def available(self, now: float, model: str = "") -> bool:
         """The one rule of availability, for every path."""
         return (
             self.cool_until <= now
             and self.probe_until <= now
             and not 0 < self.max_concurrency <= self.in_flight
+            and not (self.without and self.lacks(model, now))
         )
+
+    def lacks(self, model: str, now: float) -> bool:
+        """Whether upstream is known not to serve a model to this account."""
+        return self.without.get(model, now) > now
 
     def release(self) -> None:
         """One request less in flight."""

@@ -6,7 +6,7 @@ full: every account makes its claim on the conversation (rendezvous hashing, ``a
 which keeps to the weights exactly. A large one is a ring: every account owns points on it, as many
 as its weight, and a conversation belongs to the owner of the next point (consistent hashing); who
 comes after is found by going on. Either way an account that goes takes only its own conversations
-with it. Groups never change: a reload makes a new roster.
+with it. Groups never change: a reload makes a new roster. Accounts that are draining stand in none.
 """
 
 from collections.abc import Sequence
@@ -35,10 +35,11 @@ class Ring(NamedTuple):
 class Group:
     """Accounts of one priority that serve one model."""
 
-    __slots__ = ("accounts", "ring", "share", "stamp")
+    __slots__ = ("accounts", "priority", "ring", "share", "stamp")
 
     def __init__(self, accounts: Sequence[Account]) -> None:
         self.accounts = tuple(accounts)
+        self.priority = self.accounts[0].priority
         self.ring = _ring(self.accounts) if len(self.accounts) >= RING_FROM else None
         self.share = 0.0
         """For a ring: the most requests in flight for an account of weight 1, at ``stamp``."""
@@ -49,11 +50,13 @@ class Group:
 class Roster:
     """All accounts, by model and priority."""
 
-    __slots__ = ("_groups", "_known", "accounts")
+    __slots__ = ("_groups", "_known", "_of", "accounts")
 
     def __init__(self, accounts: Sequence[Account]) -> None:
-        self.accounts = tuple(accounts)
+        self.accounts = tuple([one for one in accounts if not one.draining])
+        """Those that take new requests."""
         self._groups: dict[str, tuple[Group, ...]] = {}
+        self._of: dict[tuple[str, str], tuple[Group, ...]] = {}
         self._known: dict[tuple[Account, ...], Group] = {}
         # Most models are served by all accounts: their rings are made now, not for a request.
         self._by_priority(self.accounts)
@@ -65,6 +68,16 @@ class Roster:
             found = self._arrange(model)
             if len(self._groups) < _MOST_MODELS:
                 self._groups[model] = found
+        return found
+
+    def siblings(self, model: str, organization: str) -> tuple[Group, ...]:
+        """The groups of one organisation that serve a model."""
+        found = self._of.get((model, organization))
+        if found is None:
+            own = [one for one in self.accounts if one.organization == organization]
+            found = self._by_priority([one for one in own if one.serves(model)])
+            if len(self._of) < _MOST_MODELS:
+                self._of[model, organization] = found
         return found
 
     def _arrange(self, model: str) -> tuple[Group, ...]:

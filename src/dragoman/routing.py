@@ -9,10 +9,16 @@ outage.
 Load is bounded: where accounts are busy, one that has more than its share of the requests in flight
 is passed over for the next, so that a shared opening or one busy conversation does not weigh on a
 single account while others idle. Below that conversations stay where they are.
+
+A conversation that was served away from home has its warm cache there. Such detours are remembered
+for as long as the cache lives (``pool.py``) and handed in here: while it lasts, the account of a
+detour comes first, if it is available, no heavier than its share and of no lower priority than who
+would come first without it. A conversation with thinking that only one organisation can read goes
+to other accounts of that organisation before it goes anywhere else.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -25,6 +31,8 @@ RECOUNT_S = 0.05
 """How old the count of what a ring has in flight may be."""
 _PATIENCE = 48
 """Accounts of a ring that are looked at one after the other before all are."""
+SOON_S = 1.0
+"""When to come back where accounts are only full: nobody knows, but it is soon."""
 FREE_LOAD = 8
 """Requests in flight below which an account is never passed over for its load."""
 BOUND = 1.25
@@ -39,53 +47,160 @@ class Wanted(NamedTuple):
     conversation: int
     """64 bits: an affinity hash, or chance."""
     max_attempts: int
+    bound: bool = False
+    """It holds thinking that only the organisation it was made for can read."""
 
 
-def plan(wanted: Wanted, roster: Roster, now: float) -> list[Account]:
-    """Accounts to try, best first, at most ``max_attempts``.
+class Detour(NamedTuple):
+    """Where a conversation was served last that was not at home."""
+
+    account: Account
+    until: float
+    """``mono()`` seconds, while its cache there may be warm."""
+
+
+Detours = Mapping[int, Detour]
+"""By conversation; few or none while all is well."""
+NO_DETOURS: Detours = {}
+
+
+class Moved(list[Account]):
+    """A plan of a conversation that is not at home, or was not: whoever serves it is to be
+    remembered (``Pool.moved``)."""
+
+
+def plan(
+    wanted: Wanted, roster: Roster, now: float, detours: Detours = NO_DETOURS
+) -> list[Account]:
+    """Accounts to try, best first, at most ``max_attempts``; :class:`Moved` where the first is not
+    the conversation's home.
 
     Raises ``no_account`` (nobody serves the model) or ``rate_limited`` (everybody is throttled or
     full).
     """
     groups = roster.groups(wanted.model)
+    order = _order(groups, wanted, now)
+    if wanted.bound or (detours and wanted.conversation in detours):
+        return _kept(order, wanted, roster, (now, detours.get(wanted.conversation)))
+    return order
+
+
+def home(wanted: Wanted, roster: Roster) -> Account | None:
+    """Where a conversation lives while all is well; ``None`` where nobody serves the model."""
+    groups = roster.groups(wanted.model)
+    return _home(groups[0], wanted.conversation) if groups else None
+
+
+def _home(group: Group, conversation: int) -> Account:
+    if group.ring is None:
+        return max(group.accounts, key=lambda one: claim(conversation, one.seed, one.weight))
+    points, owners = group.ring
+    return owners[bisect_right(points, conversation) % len(points)]
+
+
+def _order(groups: Sequence[Group], wanted: Wanted, now: float) -> list[Account]:
+    """Who would serve a request of which nothing is remembered."""
     most = wanted.max_attempts
-    order: list[Account] = []
-    for group in groups:
-        if group.ring is not None:
-            order += _along(group, group.ring, wanted, now)
-        elif group.accounts[1:]:
-            order += _ranked([one for one in group.accounts if one.available(now)], wanted)
-        elif group.accounts[0].available(now):
-            order += group.accounts
-        if len(order) >= most:
-            return order[:most]
+    order, moved = _available(groups, wanted, now)
     if not order:
         order = _ranked(_last_resort(wanted.model, groups, now), wanted)
         order.sort(key=_priority, reverse=True)
-    return order[:most]
+        moved = True
+    if len(order) > most:
+        del order[most:]
+    if moved and order[0] is not _home(groups[0], wanted.conversation):
+        return Moved(order)
+    return order
+
+
+def _available(groups: Sequence[Group], wanted: Wanted, now: float) -> tuple[list[Account], bool]:
+    """Accounts that are available, as many as are wanted, and whether the first may not be the
+    home."""
+    order: list[Account] = []
+    moved = False
+    model = wanted.model
+    for group in groups:
+        accounts = group.accounts
+        if group.ring is not None:
+            order += _along(group, group.ring, wanted, now)
+            moved = True
+        elif accounts[1:]:
+            able = [one for one in accounts if one.available(now, model)]
+            ranked = _ranked(able, wanted)
+            moved = moved or len(able) < len(accounts) or ranked.__class__ is Moved
+            order += ranked
+        elif accounts[0].available(now, model):
+            order += accounts
+        else:
+            moved = True
+        if len(order) >= wanted.max_attempts:
+            break
+    return order, moved
+
+
+def _kept(
+    order: list[Account], wanted: Wanted, roster: Roster, known: tuple[float, Detour | None]
+) -> list[Account]:
+    """The plan of a conversation of which more is known than its claims: where it was served last,
+    and that it holds an organisation's own thinking."""
+    now, detour = known
+    groups = roster.groups(wanted.model)
+    at_home = _home(groups[0], wanted.conversation)
+    last = at_home if detour is None or detour.until <= now else detour.account
+    found: list[Account] = []
+    if last is not at_home and _may_stay(last, order[0], groups, (wanted, now)):
+        found.append(last)
+    if wanted.bound and last.organization:
+        siblings, _ = _available(roster.siblings(wanted.model, last.organization), wanted, now)
+        found += siblings
+    found = list(dict.fromkeys([*found, *order]))[: wanted.max_attempts]
+    return found if detour is None and found[0] is at_home else Moved(found)
+
+
+def _may_stay(
+    last: Account, instead: Account, groups: Sequence[Group], asked: tuple[Wanted, float]
+) -> bool:
+    """Whether the account of a detour is to come before the one that would come first without."""
+    wanted, now = asked
+    if not (last.available(now, wanted.model) and last.serves(wanted.model)):
+        return False
+    if last.priority < instead.priority:
+        return False
+    return last.in_flight < FREE_LOAD or not any(
+        _over(last, _share_now(group, wanted.model, now))
+        for group in groups
+        if group.priority == last.priority
+    )
 
 
 _priority = attrgetter("priority")
 
 
 def _ranked(accounts: list[Account], wanted: Wanted) -> list[Account]:
-    """Accounts by their claim on the conversation, those above their share of the load last."""
+    """Accounts by their claim on the conversation, those above their share of the load last;
+    :class:`Moved` where the first is one of those."""
     conversation = wanted.conversation
-    claims = {one: claim(conversation, one.seed, one.weight) for one in accounts}
-    accounts.sort(key=claims.__getitem__, reverse=True)
+    if len(accounts) == 2:
+        first, second = accounts
+        if claim(conversation, first.seed, first.weight) < claim(
+            conversation, second.seed, second.weight
+        ):
+            accounts.reverse()
+    else:
+        claims = {one: claim(conversation, one.seed, one.weight) for one in accounts}
+        accounts.sort(key=claims.__getitem__, reverse=True)
     for one in accounts:
         if one.in_flight >= FREE_LOAD:
             share = _share(accounts)
-            return sorted(accounts, key=lambda one: _over(one, share))
+            found = sorted(accounts, key=lambda one: _over(one, share))
+            return found if found[0] is accounts[0] else Moved(found)
     return accounts
 
 
 def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account]:
     """Accounts in the order of the ring, those above their share of the load last."""
-    if group.stamp + RECOUNT_S <= now:
-        group.stamp = now
-        group.share = _share([one for one in group.accounts if one.available(now)])
-    share = group.share
+    model = wanted.model
+    share = _share_now(group, model, now)
     order: list[Account] = []
     heavy: list[Account] = []
     seen: set[Account] = set()
@@ -96,7 +211,7 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
         if owner in seen:
             continue
         seen.add(owner)
-        if owner.available(now):
+        if owner.available(now, model):
             (heavy if _over(owner, share) else order).append(owner)
             if len(order) == wanted.max_attempts:
                 return order
@@ -104,9 +219,17 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
             break
     if not order:
         # Most of the pool is away: whoever is not, in the order of their claims.
-        rest = [one for one in group.accounts if one not in seen and one.available(now)]
+        rest = [one for one in group.accounts if one not in seen and one.available(now, model)]
         order = _ranked(rest, wanted)
     return order + heavy
+
+
+def _share_now(group: Group, model: str, now: float) -> float:
+    """:func:`_share` of a group's available accounts; of a ring's not counted at every request."""
+    if group.ring is None or group.stamp + RECOUNT_S <= now:
+        group.stamp = now
+        group.share = _share([one for one in group.accounts if one.available(now, model)])
+    return group.share
 
 
 def _share(accounts: Sequence[Account]) -> float:
@@ -124,27 +247,25 @@ def _over(account: Account, share: float) -> bool:
 
 def _last_resort(model: str, groups: Sequence[Group], now: float) -> list[Account]:
     """Accounts to try although they are cooling: those that failed, not those that said "later"."""
-    serving = [account for group in groups for account in group.accounts]
-    if not serving:
+    every = [account for group in groups for account in group.accounts]
+    if not every:
         raise Failure(
             "no_account", f"No upstream account serves the model `{model}`.", retry_after_s=30
         )
-    probing = [account for account in serving if account.cool_until <= now and not account.full]
+    serving = [account for account in every if not account.lacks(model, now)] or every
+    free = [account for account in serving if not account.full]
+    probing = [account for account in free if account.cool_until <= now]
     if probing:
         return probing
-    trial = [
-        account
-        for account in serving
-        if not account.full and account.reason not in ("upstream_throttled", "upstream_refused")
-    ]
+    trial = [one for one in free if one.reason not in ("upstream_throttled", "upstream_refused")]
     if trial:
         return trial
-    refused = [account for account in serving if account.reason == "upstream_refused"]
+    refused = [account for account in free if account.reason == "upstream_refused"]
     if len(refused) == len(serving):
         return refused
-    waits = [account.cool_until - now for account in serving if account.cool_until > now]
+    waits = [max(account.cool_until - now, SOON_S if account.full else 0.0) for account in serving]
     raise Failure(
         "rate_limited",
         "Every upstream account for this model is at its limit. Please try again later.",
-        retry_after_s=min(waits, default=1.0),
+        retry_after_s=min(waits),
     )
