@@ -29,6 +29,7 @@ from dragoman.limits import Limits
 from dragoman.media.converter import Converter
 from dragoman.observe.log import FLUSH_S, EventLine, Log, RequestLine
 from dragoman.observe.redaction import frames, redacted
+from dragoman.observe.tally import Tally
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.routes import Work
@@ -75,6 +76,7 @@ class App:
         self.first_key = self._make_first_key(config)
         self._converter = Converter()
         self.thoughts = Thoughts(clock)
+        self.tally = Tally()
         self.gateway = self._build(config)
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
@@ -149,11 +151,7 @@ class App:
         except (ConfigError, ValueError) as error:
             self._event("reload_failed", str(error))
             return
-        before, self.gateway, self.config = self.gateway, gateway, fresh
-        self._trusted = build.networks(fresh.server.trusted_proxies)
-        gateway.limits.adopt(before.limits, list(gateway.keys))
-        gateway.pool.adopt(before.pool)
-        self._retire(before)
+        self._put_in_force(fresh, gateway)
         self._event("reloaded", f"accounts={len(gateway.pool.snapshot())} keys={len(gateway.keys)}")
         late = [
             f"server.{name}"
@@ -162,6 +160,14 @@ class App:
         ]
         if late:
             self._event("restart_needed", f"{', '.join(late)}: read at the start only")
+
+    def _put_in_force(self, fresh: Config, gateway: Gateway) -> None:
+        """From now on requests use this; those under way keep what they started with."""
+        before, self.gateway, self.config = self.gateway, gateway, fresh
+        self._trusted = build.networks(fresh.server.trusted_proxies)
+        gateway.limits.adopt(before.limits, list(gateway.keys))
+        gateway.pool.adopt(before.pool)
+        self._retire(before)
 
     def _retire(self, before: Gateway) -> None:
         """Close the connections that no new request uses, once the last request on them ended."""
@@ -192,6 +198,7 @@ class App:
 
     def _build(self, config: Config) -> Gateway:
         rows = build.catalogue(config, self.clock.wall())
+        self.tally.tiers(rows.bounds())
         pool = Pool(build.accounts(config, rows, self.clock), self.clock)
         keys = build.keys(config, keyfile.read(Path(config.data_dir)))
         for principal in keys:
@@ -211,8 +218,11 @@ class App:
         )
 
     def _finished(self, record: Record) -> None:
-        """One line for one request."""
-        started, first_byte = record.started, record.first_byte
+        """One line for one request, and its figures."""
+        outcome = record.outcome.value
+        duration_s = self.clock.mono() - record.started
+        first_byte_s = record.first_byte - record.started if record.first_byte else 0.0
+        self.tally.add(record, outcome, duration_s, first_byte_s)
         usage, failure = record.usage, record.failure
         # By position: names would cost as much again.
         line = RequestLine(
@@ -223,10 +233,10 @@ class App:
             record.account,
             record.attempts,
             record.status,
-            record.outcome.value,
+            outcome,
             record.stream,
-            _ms(self.clock.mono() - started),
-            _ms(first_byte - started) if first_byte else 0.0,
+            _ms(duration_s),
+            _ms(first_byte_s),
             usage.input,
             usage.cache_read,
             usage.cache_write,

@@ -77,6 +77,10 @@ class Catalogue:
         configuration too."""
         return sorted(self._rows.values(), key=lambda row: (_descending(row.released), row.id))
 
+    def bounds(self) -> set[int]:
+        """All numbers of prompt tokens above which some model has other prices."""
+        return {tier.above_prompt_tokens for row in self._rows.values() for tier in row.tiers}
+
     def _unknown(self, name: str) -> Resolved:
         bare = name.removeprefix(PREFIX)
         if _UNKNOWN.fullmatch(bare):
