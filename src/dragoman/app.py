@@ -35,6 +35,7 @@ from dragoman.record import Record
 from dragoman.routes import Work
 from dragoman.supervisor import Supervisor
 from dragoman.thoughts import Thoughts
+from dragoman.turns import Turns
 from dragoman.waiting import Room, WaitingRoom
 
 GC_THRESHOLD = 10_000
@@ -76,6 +77,7 @@ class App:
         self.first_key = self._make_first_key(config)
         self._converter = Converter()
         self.thoughts = Thoughts(clock)
+        self._turns = Turns(clock)
         self.tally = Tally()
         self.gateway = self._build(config)
         self._trusted = build.networks(config.server.trusted_proxies)
@@ -213,6 +215,7 @@ class App:
             media=build.media(config, self._converter, self.clock),
             thoughts=self.thoughts,
             waiting=WaitingRoom(room),
+            turns=self._turns,
             options=build.options(config),
             finished=self._finished,
         )

@@ -1,10 +1,8 @@
 """Attempts: one request, account after account, until one answers.
 
 Nothing has reached the client while this runs, so any failure that is an account's own moves the
-request to the next account of the plan. What counts as an answer: for a stream, response headers
-and a first event that is not an error; for a whole reply, all of its bytes. What the client caused
-(a 400) is never retried, with one exception: thinking of earlier turns that an upstream no longer
-takes is often not the client's doing, so the request is sent once more without it.
+request to another account (``elsewhere.py``). What counts as an answer: for a stream, response
+headers and a first event that is not an error; for a whole reply, all of its bytes.
 """
 
 import asyncio
@@ -13,14 +11,16 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
+from dragoman import elsewhere
 from dragoman.account import Account
 from dragoman.carriers import anthropic
+from dragoman.elsewhere import Attempt, Missed
+from dragoman.errand import Upstream
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, Reply, UpstreamError
-from dragoman.hub.request import Request
 from dragoman.pool import Pool
 from dragoman.record import Record
-from dragoman.upstream import Timeouts, UpstreamResponse
+from dragoman.upstream import UpstreamResponse
 
 T = TypeVar("T")
 FINISH_S = 1.0
@@ -29,29 +29,6 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
 _PATH = "/v1/messages"
 _BETA = b"anthropic-beta: "
-
-
-class Upstream:
-    """A request as it goes up, the same for every account of one carrier."""
-
-    __slots__ = ("betas", "body", "request", "simulate", "timeouts")
-
-    def __init__(
-        self,
-        body: bytes,
-        simulate: str,
-        timeouts: Timeouts,
-        request: Request | None = None,
-        betas: tuple[str, ...] = (),
-    ) -> None:
-        self.body = body
-        self.request = request
-        """What ``body`` was made of, while it may be made again."""
-        self.betas = betas
-        """Values of the protocol's beta header that the body needs."""
-        self.simulate = simulate
-        """The client's ``x-simulate`` header, for simulator accounts only."""
-        self.timeouts = timeouts
 
 
 class Answer:
@@ -84,7 +61,9 @@ class Answer:
             waiting += events
             for event in events:
                 if isinstance(event, UpstreamError):
-                    raise anthropic.stream_failure(event)
+                    failure = anthropic.stream_failure(event)
+                    failure.answered = True
+                    raise failure
                 if not isinstance(event, Ping | MessageStart):
                     self._first = waiting
                     return
@@ -181,48 +160,22 @@ def whole(
 async def _first(
     pool: Pool,
     plan: Sequence[Account],
-    attempt: Callable[[Pool, Account, Upstream, Record], Coroutine[Any, Any, T]],
+    attempt: Attempt[T],
     request: tuple[Upstream, Record],
 ) -> T:
-    """What the first account that can gives; ``plan`` holds at least one.
-
-    One that refused thinking of earlier turns is asked again without it.
-    """
+    """What the first account that can gives; ``plan`` holds at least one."""
     up, record = request
-    last: Failure | None = None
-    for account in plan:
-        pool.trying(account)
-        sent = up.body
-        try:
-            try:
-                answered = await attempt(pool, account, up, record)
-            except Failure as failure:
-                if not anthropic.about_thinking(failure) or not _ease(up, sent, failure, record):
-                    raise
-                answered = await attempt(pool, account, up, record)
-        except Failure as failure:
-            pool.failed(account, failure)
-            if not failure.row.retry:
-                raise
-            last = failure
-        else:
-            pool.succeeded(account)
-            return answered
-    raise last or Failure("no_account", "No upstream account is available.", retry_after_s=1)
-
-
-def _ease(up: Upstream, sent: bytes, failure: Failure, record: Record) -> bool:
-    """Whether there is another body to send than the one that was, made now or, where there are
-    several choices, for another of them."""
-    if up.body is not sent:
-        return True
-    request, up.request = up.request, None
-    if request is None or not anthropic.ease(request, failure):
-        return False
-    up.body = anthropic.prepare(request)
-    up.betas = ()
-    record.warnings.append(("thinking", "the upstream did not take the thinking of earlier turns"))
-    return True
+    account = plan[0]
+    pool.sent += 1
+    sent, well = up.body, not account.failures
+    pool.trying(account)
+    try:
+        answered = await attempt(pool, account, up, record)
+    except Failure as failure:
+        missed = Missed(account, sent, well, failure)
+        return await elsewhere.go_on(pool, missed, attempt, request)
+    pool.succeeded(account)
+    return answered
 
 
 async def _reply(
@@ -269,7 +222,9 @@ async def _send(pool: Pool, account: Account, up: Upstream, record: Record) -> U
         body = await response.body(MAX_ERROR_BYTES)
     finally:
         response.close()
-    raise anthropic.read_error(response.status, response.headers, body)
+    failure = anthropic.read_error(response.status, response.headers, body)
+    failure.answered = True
+    raise failure
 
 
 def _leave(pool: Pool, account: Account, response: UpstreamResponse) -> None:

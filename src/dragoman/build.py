@@ -38,6 +38,7 @@ def options(config: Config) -> Options:
         caching=config.caching,
         affinity=routing.affinity,
         max_attempts=routing.max_attempts,
+        queue_timeout_s=routing.queue_timeout_s,
         keepalive_s=server.keepalive_s,
         expose_routing=server.expose_routing,
         timeouts=Timeouts(server.first_byte_timeout_s, server.stall_timeout_s),

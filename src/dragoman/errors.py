@@ -88,7 +88,8 @@ TABLE: dict[str, Kind] = {
     "quota_exhausted": Kind(402, "insufficient_quota", "insufficient_quota", "billing_error", _C),
     "model_not_allowed": Kind(403, "permission_error", "model_not_allowed", "permission_error", _C),
     "ip_not_allowed": Kind(403, "permission_error", "ip_not_allowed", "permission_error", _C),
-    "model_not_found": Kind(404, _INVALID, "model_not_found", "not_found_error", _C),
+    # Retried where an upstream says so: another account may have the model.
+    "model_not_found": Kind(404, _INVALID, "model_not_found", "not_found_error", _C, True),
     "rate_limited": Kind(429, _LIMIT, "rate_limit_exceeded", _LIMIT, _C),
     # The gateway.
     "internal": Kind(500, "server_error", "internal_error", "api_error", _G),
@@ -99,6 +100,8 @@ TABLE: dict[str, Kind] = {
     # try is what the client gets.
     "upstream_rejected": Kind(400, _INVALID, None, _INVALID, _C),
     "upstream_refused": Kind(502, _UP, "upstream_refused", "api_error", _U, True, True),
+    # Its credit or its spending limit is used up. To the client that is the same.
+    "upstream_unpaid": Kind(502, _UP, "upstream_refused", "api_error", _U, True, True),
     "upstream_throttled": Kind(429, _LIMIT, "rate_limit_exceeded", _LIMIT, _U, True, True),
     "upstream_overloaded": Kind(
         503, "server_error", "overloaded", "overloaded_error", _U, True, True
@@ -139,6 +142,8 @@ class Failure(Exception):
         self.param = param
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.answered = False
+        """An upstream said so itself: it has not done what it was asked, and bills nothing."""
         self.row = TABLE[kind]
         self.status = self.row.status
 

@@ -5,17 +5,18 @@ Which headers, in which dialect, before or after the head is sent.
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import quote
 
 from msgspec import UNSET
 
-from dragoman import asked, routing
+from dragoman import asked, road, routing
 from dragoman.account import Account
-from dragoman.attempts import Upstream
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
+from dragoman.errand import Search, Upstream
 from dragoman.errors import Failure
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
@@ -25,6 +26,7 @@ from dragoman.observe.redaction import without_keys
 from dragoman.principal import Principal
 from dragoman.record import Record
 
+NOWHERE = routing.Wanted("", 0, 1)
 JSON = ("content-type", "application/json")
 _PLAIN = " !#$&'()*+./:;<>?@[]^_`{|}~"
 """What a warning may hold as it is, beside letters, digits and the dash.
@@ -41,7 +43,7 @@ _EVENT_STREAM = (
 class Exchange:
     """One request on its way to one answer."""
 
-    __slots__ = ("call", "dialect", "gw", "owner", "parsed", "record", "ticket")
+    __slots__ = ("call", "dialect", "gw", "owner", "parsed", "record", "route", "ticket")
 
     def __init__(self, call: Call, dialect: Dialect, gw: Gateway, record: Record) -> None:
         self.call = call
@@ -49,6 +51,8 @@ class Exchange:
         self.gw = gw
         self.record = record
         self.parsed: Parsed | None = None
+        self.route = NOWHERE
+        """What routing was asked."""
         self.ticket: Ticket | None = None
         self.owner = ""
         """The principal's id."""
@@ -76,7 +80,8 @@ class Exchange:
             self.record.conversation = f"{conversation:016x}"
         else:
             conversation = random.getrandbits(64)
-        return asked.wanted(parsed, conversation, options.max_attempts)
+        self.route = asked.wanted(parsed, conversation, options.max_attempts)
+        return self.route
 
     async def queue(
         self, wanted: routing.Wanted, refused: Failure, principal: Principal
@@ -93,6 +98,14 @@ class Exchange:
             refused,
             lambda: routing.plan(wanted, gw.pool.roster, gw.clock.mono()),
         )
+
+    def another(self, search: Search) -> Coroutine[Any, Any, Account]:
+        """Where the request goes after a failure (``errand.Road``)."""
+        return road.another(self.gw, self.route, self.owner, search)
+
+    def done(self, search: Search) -> None:
+        """The attempt after a failure is over (``errand.Road``)."""
+        road.done(self.gw, search)
 
     def keep_alive(self) -> None:
         """Let comments flow while upstream is silent, from now to the end of the stream."""

@@ -15,6 +15,7 @@ from dragoman.media.media import Media
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.thoughts import Memory
+from dragoman.turns import Turns
 from dragoman.upstream import Timeouts
 from dragoman.waiting import WaitingRoom
 
@@ -26,6 +27,7 @@ class Options(NamedTuple):
     caching: Caching
     affinity: bool
     max_attempts: int
+    queue_timeout_s: float
     keepalive_s: float
     expose_routing: bool
     timeouts: Timeouts
@@ -42,6 +44,7 @@ class Gateway(NamedTuple):
     media: Media
     thoughts: Memory
     waiting: WaitingRoom
+    turns: Turns
     options: Options
     finished: Callable[[Record], None]
     """Told about every request when it has ended, with its outcome."""

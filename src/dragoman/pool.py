@@ -22,6 +22,7 @@ from dragoman.roster import Roster
 
 COOL_S = {
     "upstream_refused": 60.0,
+    "upstream_unpaid": 300.0,
     "upstream_throttled": 5.0,
     "upstream_overloaded": 2.0,
     "upstream_fault": 2.0,
@@ -59,6 +60,8 @@ class Pool:
         self._accounts = tuple(accounts)
         self.roster = Roster([one for one in accounts if not one.draining])
         """The accounts as ``routing.plan`` wants them: without those that take nothing new."""
+        self.sent = 0
+        """Requests sent since the start, each counted once, however often it was tried."""
         self._clock = clock
         self._chance = chance
 

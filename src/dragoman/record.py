@@ -7,6 +7,16 @@ from dragoman.hub.events import Event, MessageDelta, MessageStart, TextDelta
 from dragoman.hub.usage import Usage
 
 
+class Miss(Struct, frozen=True, omit_defaults=True):
+    """An attempt that failed before anything reached the client."""
+
+    account: str
+    failure: str
+    """Its kind."""
+    ambiguous: bool = False
+    """The request was sent and no answer came: upstream may have worked on it, and bill it."""
+
+
 class Record(Struct):
     """The facts of a request that the log line (and later metrics and ledger) are made of.
 
@@ -28,6 +38,12 @@ class Record(Struct):
     failure: Failure | None = None
     usage: Usage = field(default_factory=Usage)
     warnings: list[tuple[str, str]] = []
+    missed: tuple[Miss, ...] = ()
+    """Attempts that failed, in their order; nearly always none."""
+    ambiguous: int = 0
+    """How many of them were ambiguous."""
+    hedged: bool = False
+    """A second account was asked as well, because the first took unusually long."""
 
     def fail(self, failure: Failure) -> None:
         """Note the failure that ended the request, and the outcome it means."""

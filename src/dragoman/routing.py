@@ -35,6 +35,9 @@ SOON_S = 1.0
 """When to come back where accounts are only full: nobody knows, but it is soon."""
 FREE_LOAD = 8
 """Requests in flight below which an account is never passed over for its load."""
+NOT_TO_BE_ASKED = frozenset({"upstream_throttled", "upstream_refused", "upstream_unpaid"})
+"""Reasons for which an account that cools down is not even a last resort: it said so itself."""
+_REFUSED = frozenset({"upstream_refused", "upstream_unpaid"})
 BOUND = 1.25
 """How much more than its share of the load an account may have beyond that."""
 
@@ -257,10 +260,10 @@ def _last_resort(model: str, groups: Sequence[Group], now: float) -> list[Accoun
     probing = [account for account in free if account.cool_until <= now]
     if probing:
         return probing
-    trial = [one for one in free if one.reason not in ("upstream_throttled", "upstream_refused")]
+    trial = [one for one in free if one.reason not in NOT_TO_BE_ASKED]
     if trial:
         return trial
-    refused = [account for account in free if account.reason == "upstream_refused"]
+    refused = [account for account in free if account.reason in _REFUSED]
     if len(refused) == len(serving):
         return refused
     waits = [max(account.cool_until - now, SOON_S if account.full else 0.0) for account in serving]

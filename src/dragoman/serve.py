@@ -81,6 +81,7 @@ async def converse(exchange: Exchange) -> None:
             parsed.request,
             anthropic.betas(parsed.request, parsed.model),
         )
+        up.road = exchange
         if parsed.n > 1:
             await fanout.serve(exchange, parsed, plan, up)
         elif parsed.stream:
