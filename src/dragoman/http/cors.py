@@ -21,6 +21,7 @@ EXPOSED = ", ".join(
         "x-ratelimit-reset-tokens",
         "x-dragoman-account",
         "x-dragoman-attempts",
+        "x-dragoman-explain",
         "x-dragoman-warnings",
     )
 )

@@ -90,6 +90,19 @@ def worth_it(model: Model, size: int) -> bool:
     return least > 0 and size >= least * BYTES_PER_TOKEN
 
 
+def fill(out: Request, last: Block | None, notes: Notes, *, worth: bool) -> bool:
+    """Set the gateway's own marks where the client gave none and they are ``worth`` it.
+
+    Returns whether there are marks. ``last`` as in :func:`automatic`.
+    """
+    if notes.cache_marks:
+        return True
+    if notes.caching != "auto" or not worth:
+        return False
+    automatic(out, last, notes.cache_ttl)
+    return True
+
+
 def automatic(out: Request, last: Block | None = None, ttl: str | None = None) -> None:
     """Have upstream keep a prompt.
 

@@ -128,6 +128,8 @@ class Parsed(Struct, gc=False):
     """The request holds a server tool, so its answer may cite and may pause."""
     remembers: bool = False
     """The answer may hold signed thinking before calls, which a client may not send back."""
+    marked: bool = False
+    """There are cache marks, the client's or the gateway's."""
     legacy: bool = False
     """The client speaks ``functions`` and ``function_call``."""
     json_mode: JsonMode = JsonMode.OFF

@@ -118,9 +118,8 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None 
     sampling.stop(asked, out, notes)
     _tier(asked, out, notes)
     caching.settle(out, asked.cache_control, notes)
-    if notes.caching == "auto" and not notes.cache_marks and caching.worth_it(model, len(body)):
-        caching.automatic(out, last, notes.cache_ttl)
     parsed = _parsed(asked, out, model, notes)
+    parsed.marked = caching.fill(out, last, notes, worth=caching.worth_it(model, len(body)))
     parsed.json_mode = json_mode
     parsed.origins, parsed.joins, parsed.parts = talk.origins, talk.joins, notes.parts
     parsed.effort_name = want.path

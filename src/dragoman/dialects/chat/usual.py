@@ -73,13 +73,16 @@ def usual(body: bytes, catalogue: Catalogue, marks: Caching = "auto") -> Parsed 
         out.system = talk.system
     if temperature is not None:
         out.temperature = temperature
-    if marks == "auto" and caching.worth_it(model, len(body)):
+    marked = marks == "auto" and caching.worth_it(model, len(body))
+    if marked:
         caching.automatic(out)
     options = asked.stream_options
     with_usage = options is not None and options.include_usage is True
     parsed = Parsed(out, model, asked.model, stream, 1, with_usage, [], "", "", "")
     parsed.origins = talk.origins
     parsed.prompt_bytes = len(asked.messages)
+    if marked:
+        parsed.marked = True
     if asked.max_completion_tokens is not None:
         parsed.limit_name = "max_completion_tokens"
     return parsed
