@@ -247,6 +247,9 @@ class App:
             record.conversation,
             failure.kind if failure else "",
             _detail(failure) if failure else "",
+            record.missed,
+            record.ambiguous,
+            record.hedged,
         )
         self._write(line)
 

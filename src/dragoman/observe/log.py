@@ -13,6 +13,7 @@ import threading
 import msgspec
 
 from dragoman.codec import jsonio
+from dragoman.record import Miss
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 FLUSH_S = 0.1
@@ -40,6 +41,12 @@ class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="re
     conversation: str = ""
     error: str = ""
     detail: str = ""
+    missed: tuple[Miss, ...] = ()
+    """Attempts that failed before one was answered, or before none was left."""
+    ambiguous: int = 0
+    """How many of them were sent and never answered: upstream may bill them."""
+    hedged: bool = False
+    """A second account was asked because the first was slow."""
 
 
 class EventLine(msgspec.Struct, omit_defaults=True, gc=False):
