@@ -68,7 +68,7 @@ TABLE = {
         400,
         INVALID,
         "Your credit balance is too low to access the API",
-        "upstream_refused",
+        "upstream_unpaid",
         502,
         None,
         False,
@@ -77,13 +77,40 @@ TABLE = {
         400,
         INVALID,
         "You have reached your specified API usage limits.",
-        "upstream_refused",
+        "upstream_unpaid",
         502,
         None,
         False,
     ),
     "key": (401, "authentication_error", "invalid x-api-key", "upstream_refused", 502, None, False),
-    "billing": (402, "billing_error", "pay", "upstream_refused", 502, None, False),
+    "billing": (402, "billing_error", "pay", "upstream_unpaid", 502, None, False),
+    "disabled": (
+        400,
+        INVALID,
+        "This organization has been disabled.",
+        "upstream_refused",
+        502,
+        None,
+        False,
+    ),
+    "spending cap": (
+        429,
+        "rate_limit_error",
+        "You have reached the spending limit of your tier.",
+        "upstream_unpaid",
+        502,
+        None,
+        False,
+    ),
+    "permission for a model": (
+        403,
+        "permission_error",
+        "Your organization does not have access to claude-opus-5.",
+        "model_not_found",
+        404,
+        "model",
+        False,
+    ),
     "permission": (403, "permission_error", "not yours", "upstream_refused", 502, None, False),
     "model": (404, "not_found_error", "model: claude-x", "model_not_found", 404, "model", True),
     "path unknown": (404, "not_found_error", "Not found", "upstream_rejected", 404, None, True),
@@ -179,11 +206,19 @@ def test_retry_after(headers: dict[str, str], seconds: float | None):
         ("authentication_error", "upstream_refused"),
         ("invalid_request_error", "upstream_rejected"),
         ("throttlingException", "upstream_fault"),
+        ("billing_error", "upstream_unpaid"),
+        ("permission_error", "upstream_refused"),
     ],
 )
 def test_errors_inside_a_stream(kind: str, expected: str):
     failure = stream_failure(UpstreamError(kind, "words"))
     assert failure.kind == expected
+    assert failure.detail == f"{kind}: words"
+
+
+def test_a_model_that_is_gone_inside_a_stream():
+    assert stream_failure(UpstreamError("not_found_error", "model: x")).kind == "model_not_found"
+    assert stream_failure(UpstreamError("permission_error", "no model x")).kind == "model_not_found"
 
 
 def test_a_very_long_message_is_cut():

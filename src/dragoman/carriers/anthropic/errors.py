@@ -32,7 +32,7 @@ _bodies = jsonio.Decoder(_Body)
 
 _BY_STATUS = {
     401: "upstream_refused",
-    402: "upstream_refused",
+    402: "upstream_unpaid",
     403: "upstream_refused",
     408: "upstream_timeout",
     413: "request_too_large",
@@ -45,7 +45,7 @@ _REJECTED = frozenset({400, 404, 422})
 
 _BY_TYPE = {
     "authentication_error": "upstream_refused",
-    "billing_error": "upstream_refused",
+    "billing_error": "upstream_unpaid",
     "permission_error": "upstream_refused",
     "rate_limit_error": "upstream_throttled",
     "overloaded_error": "upstream_overloaded",
@@ -57,23 +57,31 @@ _BY_TYPE = {
 
 _WORDS = {
     "upstream_refused": "The upstream refused the gateway's own account.",
+    "upstream_unpaid": "The upstream refused the gateway's own account.",
     "upstream_throttled": "The upstream's rate limit is reached. Try again later.",
     "upstream_overloaded": "The upstream is overloaded. Try again later.",
     "upstream_timeout": "The upstream took too long to answer.",
     "upstream_fault": "The upstream failed to answer.",
     "upstream_nonsense": "The upstream answered with something that is not a message.",
     "request_too_large": "The request is larger than the upstream accepts.",
+    "model_not_found": "The model does not exist, or the gateway's accounts have no access to it.",
 }
 
 _TOO_LONG = re.compile(
     r"prompt is too long|exceed context limit|context window|maximum context length", re.IGNORECASE
 )
 _NO_CREDIT = re.compile(
-    r"credit balance is too low|reached your specified \w+ usage limits|spend limit"
-    r"|organization has been disabled",
+    r"credit balance is too low|reached your specified \w+ usage limits|spend(ing)? (limit|cap)",
     re.IGNORECASE,
 )
-"""400s that speak of the account: another account may well serve the request."""
+"""400s and 429s that speak of the account's money: it will be a while, and another account may
+well serve the request."""
+_DISABLED = re.compile(
+    r"organization has been disabled|(api key|account) (is|has been) disabled", re.IGNORECASE
+)
+"""400s that speak of the account's standing."""
+_A_MODEL = re.compile(r"\bmodels?\b|\bclaude-", re.IGNORECASE)
+"""A permission error with these words is about a model, and the account may have others."""
 _PLACE = re.compile(rf"((?:{'|'.join(Request.__struct_fields__)})(?:\.[A-Za-z0-9_]+)*): ")
 """Upstream opens a message about one field with its path."""
 
@@ -91,15 +99,37 @@ def read_error(status: int, headers: dict[str, str], body: bytes) -> Failure:
     kind = _BY_STATUS.get(status) or ("upstream_fault" if status >= 400 else "upstream_nonsense")
     if status in _REJECTED:  # and not in upstream's own words: something else answered
         kind = "upstream_nonsense"
-    return Failure(kind, _WORDS[kind], detail=detail, retry_after_s=_retry_after(headers))
+    if told:
+        kind = _narrowed(kind, told)
+    return _said(kind, detail, _retry_after(headers))
 
 
 def stream_failure(error: UpstreamError) -> Failure:
     """An ``error`` event: there is no status, its type says it all."""
+    told = ErrorBody(error.type, error.message)
+    detail = f"{error.type}: {error.message}"
     kind = _BY_TYPE.get(error.type, "upstream_fault")
     if kind == "upstream_rejected":
-        return _rejected(ErrorBody(error.type, error.message))
-    return Failure(kind, _WORDS[kind], detail=f"{error.type}: {error.message}")
+        failure = _rejected(told)
+        failure.detail = detail
+        return failure
+    return _said(_narrowed(kind, told), detail)
+
+
+def _narrowed(kind: str, told: ErrorBody) -> str:
+    """What upstream's words add to a status or type."""
+    if kind == "upstream_throttled" and _NO_CREDIT.search(told.message):
+        # A tier's spending cap: there is no use in coming back soon.
+        return "upstream_unpaid"
+    if told.type == "permission_error" and _A_MODEL.search(told.message):
+        return "model_not_found"
+    return kind
+
+
+def _said(kind: str, detail: str, retry_after_s: float | None = None) -> Failure:
+    """A failure in our own words."""
+    param = "model" if kind == "model_not_found" else None
+    return Failure(kind, _WORDS[kind], param=param, detail=detail, retry_after_s=retry_after_s)
 
 
 def _told(body: bytes) -> ErrorBody | None:
@@ -112,7 +142,9 @@ def _told(body: bytes) -> ErrorBody | None:
 def _rejected(told: ErrorBody) -> Failure:
     message = told.message[:_LONGEST_MESSAGE] or "The upstream rejected the request."
     if _NO_CREDIT.search(message):
-        return Failure("upstream_refused", _WORDS["upstream_refused"])
+        return _said("upstream_unpaid", "")
+    if _DISABLED.search(message):
+        return _said("upstream_refused", "")
     if _TOO_LONG.search(message):
         return Failure("context_length", message, param="messages")
     if told.type == "not_found_error" and "model" in message:
