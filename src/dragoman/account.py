@@ -2,9 +2,23 @@
 
 import fnmatch
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from dragoman.affinity import seed
+from dragoman.allowance import Allowance
 from dragoman.upstream import UpstreamClient
+
+
+class Terms(NamedTuple):
+    """What an operator may change about an account while it works."""
+
+    models: tuple[str, ...] = ("*",)
+    weight: float = 1.0
+    priority: int = 0
+    max_concurrency: int = 0
+    never_disable: bool = False
+    organization: str = ""
+    draining: bool = False
 
 
 class Account:
@@ -18,14 +32,19 @@ class Account:
 
     __slots__ = (
         "_serves",
+        "allowance",
         "client",
         "cool_until",
+        "credential",
         "draining",
         "failures",
         "faults",
         "freed",
         "headers",
+        "heard_at",
         "in_flight",
+        "last_head",
+        "look_at",
         "max_concurrency",
         "models",
         "name",
@@ -62,6 +81,8 @@ class Account:
         """Whose account it is upstream; accounts of one organisation read each other's thinking."""
         self.draining = False
         """Takes no new requests; running ones go on."""
+        self.credential = ""
+        """A hash of what is asked, with which credential: another one is another account."""
         self.seed = seed(name)
         self.in_flight = 0
         self.freed: Callable[[], None] | None = None
@@ -76,7 +97,45 @@ class Account:
         self.without: dict[str, float] = {}
         """Models that upstream does not serve to this account, and until when (``mono()`` seconds)
         none is sent here. Written by ``Pool.exclude``."""
+        self.last_head = b""
+        """Head of the last good answer, until it was looked at; see ``Pool.heard``."""
+        self.heard_at = 0.0
+        """When it came, ``mono()`` seconds."""
+        self.look_at = 0.0
+        """When a head is worth a look again."""
+        self.allowance: Allowance | None = None
+        """What is known of its rate limits; ask ``Pool.remaining``."""
         self._serves: dict[str, bool] = {}
+
+    def settle(self, terms: Terms) -> None:
+        """Take new terms; load and health stay as they are."""
+        if terms.models != self.models:
+            self._serves = {}
+        self.models = terms.models
+        self.weight = terms.weight
+        self.priority = terms.priority
+        self.max_concurrency = terms.max_concurrency
+        self.never_disable = terms.never_disable
+        self.organization = terms.organization
+        self.draining = terms.draining
+
+    def hand_over(self, heir: "Account") -> None:
+        """Let another account take this one's place: the same name, another credential.
+
+        What runs here ends here, and counts there, too, for as long as it runs. Who still holds
+        this account and sends with it uses the new credential.
+        """
+        left = self.in_flight
+        heir.in_flight += left
+
+        def ended() -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                heir.release()
+
+        self.freed = ended
+        self.client, self.headers = heir.client, heir.headers
 
     def serves(self, model: str) -> bool:
         """Whether the account's globs take a model id."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dragoman import build, routes
+from dragoman.account import Account, Terms
 from dragoman.auth import keyfile
 from dragoman.clock import SYSTEM, Clock
 from dragoman.config import Config, ConfigError
@@ -60,6 +61,13 @@ class FirstKey(NamedTuple):
     text: str
 
 
+class Built(NamedTuple):
+    """What a configuration comes to, not yet in force."""
+
+    gateway: Gateway
+    accounts: list[tuple[Account, Terms]]
+
+
 class App:
     """One process: its gateway, its server, its tasks.
 
@@ -79,7 +87,10 @@ class App:
         self.thoughts = Thoughts(clock)
         self._turns = Turns(clock)
         self.tally = Tally()
-        self.gateway = self._build(config)
+        self.pool = Pool((), clock)
+        self.waiting = WaitingRoom(Room(self.pool.snapshot, clock), config.routing.queue_timeout_s)
+        self.gateway, accounts = self._build(config)
+        self.pool.change(accounts)
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
         self._stopping = asyncio.Event()
@@ -133,7 +144,7 @@ class App:
             await self._server.drain(self.config.server.drain_timeout_s)
             await self._server.close()
         await self.supervisor.close()
-        await self.gateway.pool.close()
+        await self.pool.close()
         await self._converter.close()
         self._event("stopped")
         self._log.close()
@@ -149,12 +160,13 @@ class App:
         """Read the configuration again; a broken one is said and changes nothing."""
         try:
             fresh = self._load()
-            gateway = self._build(fresh)
+            built = self._build(fresh)
         except (ConfigError, ValueError) as error:
             self._event("reload_failed", str(error))
             return
-        self._put_in_force(fresh, gateway)
-        self._event("reloaded", f"accounts={len(gateway.pool.snapshot())} keys={len(gateway.keys)}")
+        self._put_in_force(fresh, built)
+        keys = len(self.gateway.keys)
+        self._event("reloaded", f"accounts={len(self.pool.snapshot())} keys={keys}")
         late = [
             f"server.{name}"
             for name in AT_START
@@ -163,20 +175,17 @@ class App:
         if late:
             self._event("restart_needed", f"{', '.join(late)}: read at the start only")
 
-    def _put_in_force(self, fresh: Config, gateway: Gateway) -> None:
-        """From now on requests use this; those under way keep what they started with."""
-        before, self.gateway, self.config = self.gateway, gateway, fresh
-        self._trusted = build.networks(fresh.server.trusted_proxies)
-        gateway.limits.adopt(before.limits, list(gateway.keys))
-        gateway.pool.adopt(before.pool)
-        self._retire(before)
+    def _put_in_force(self, fresh: Config, built: Built) -> None:
+        """From now on requests use this; those under way keep what they started with.
 
-    def _retire(self, before: Gateway) -> None:
-        """Close the connections that no new request uses, once the last request on them ended."""
-        if any(account.in_flight for account in before.pool.snapshot()):
-            asyncio.get_running_loop().call_later(WATCH_S, self._retire, before)
-        else:
-            self.supervisor.spawn(before.pool.close())
+        Accounts that stayed the same are the same, with new terms.
+        """
+        before, self.gateway, self.config = self.gateway, built.gateway, fresh
+        self._trusted = build.networks(fresh.server.trusted_proxies)
+        self.gateway.limits.adopt(before.limits, list(self.gateway.keys))
+        self.pool.change(built.accounts)
+        self.waiting.timeout_s = fresh.routing.queue_timeout_s
+        self.waiting.changed()
 
     async def _watch(self) -> None:
         """Reload when the configuration file changes."""
@@ -198,27 +207,27 @@ class App:
         text, _ = keyfile.create(Path(config.data_dir), "default")
         return FirstKey(text)
 
-    def _build(self, config: Config) -> Gateway:
+    def _build(self, config: Config) -> Built:
         rows = build.catalogue(config, self.clock.wall())
         self.tally.tiers(rows.bounds())
-        pool = Pool(build.accounts(config, rows, self.clock), self.clock)
+        accounts = build.accounts(config, rows, self.clock, self.pool.snapshot())
         keys = build.keys(config, keyfile.read(Path(config.data_dir)))
         for principal in keys:
             principal.recall = partial(self.thoughts.recall, principal.id)
-        room = Room(pool.snapshot(), self.clock, config.routing.queue_timeout_s)
-        return Gateway(
+        gateway = Gateway(
             clock=self.clock,
             keys=keys,
             limits=Limits(self.clock),
             catalogue=rows,
-            pool=pool,
+            pool=self.pool,
             media=build.media(config, self._converter, self.clock),
             thoughts=self.thoughts,
-            waiting=WaitingRoom(room),
+            waiting=self.waiting,
             turns=self._turns,
             options=build.options(config),
             finished=self._finished,
         )
+        return Built(gateway, accounts)
 
     def _finished(self, record: Record) -> None:
         """One line for one request, and its figures."""

@@ -215,8 +215,7 @@ async def _send(pool: Pool, account: Account, up: Upstream, record: Record) -> U
         headers = _with_betas(headers, up.betas)
     response = await account.client.send("POST", _PATH, headers, up.body, up.timeouts)
     if response.status == 200:
-        if anthropic.SPENT in response.head:
-            _leave(pool, account, response)
+        pool.heard(account, response.head)
         return response
     try:
         body = await response.body(MAX_ERROR_BYTES)
@@ -225,13 +224,6 @@ async def _send(pool: Pool, account: Account, up: Upstream, record: Record) -> U
     failure = anthropic.read_error(response.status, response.headers, body)
     failure.answered = True
     raise failure
-
-
-def _leave(pool: Pool, account: Account, response: UpstreamResponse) -> None:
-    """Send nothing more to an account that would refuse it, until its limit is whole again."""
-    wait_s = anthropic.reset_s(response.headers)
-    if wait_s is not None:
-        pool.exhausted(account, wait_s)
 
 
 def _with_betas(headers: bytes, betas: tuple[str, ...]) -> bytes:

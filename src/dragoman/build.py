@@ -1,11 +1,14 @@
 """Configuration → the objects of the request path."""
 
+import hashlib
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from dragoman import __version__
-from dragoman.account import Account
+from dragoman.account import Account, Terms
 from dragoman.auth.keyfile import StoredKey
 from dragoman.auth.keys import Keys, digest
 from dragoman.catalogue.catalogue import Catalogue
@@ -88,35 +91,86 @@ def networks(blocks: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(block, strict=False) for block in blocks)
 
 
-def accounts(config: Config, rows: Catalogue, clock: Clock) -> list[Account]:
-    """The pool's accounts, in the order of the configuration; those without a carrier are left
-    out."""
-    simulator: Simulator | None = None
-    made: list[Account] = []
+def accounts(
+    config: Config, rows: Catalogue, clock: Clock, known: Sequence[Account] = ()
+) -> list[tuple[Account, Terms]]:
+    """The pool's accounts and the terms they are to have, in the order of the configuration; those
+    without a carrier are left out.
+
+    Of the ``known`` ones those whose credential and address did not change are taken as they are.
+    Nothing is changed on them here, so that a configuration that cannot be used changes nothing.
+    Raises ``ValueError`` for an address, a proxy or a CA file that cannot be used.
+    """
+    kept = {account.credential: account for account in known}
+    simulators: list[Simulator] = []
+    made: list[tuple[Account, Terms]] = []
     for declared in (config.accounts[index] for index in served(config)):
-        client: UpstreamClient
-        if declared.provider == "simulator":
-            simulator = simulator or Simulator(clock, SIMULATED, rows)
-            client = InProcessClient(simulator, declared.name, clock)
-        else:
-            client = Client(
-                Target(
-                    declared.base_url,
-                    ca_file=declared.ca_file,
-                    proxy=None if declared.proxy is None else declared.proxy.reveal(),
-                ),
-                clock=clock,
-            )
-        account = Account(
-            declared.name, declared.provider, client, headers(declared), declared.models
-        )
-        account.weight = declared.weight
-        account.priority = declared.priority
-        account.max_concurrency = declared.max_concurrency
-        account.never_disable = declared.never_disable
-        account.draining = declared.drain
-        made.append(account)
+        lines = headers(declared)
+        mark = credential(config, declared, lines)
+        account = kept.get(mark)
+        if account is None:
+            client = _client(declared, clock, partial(_simulator, simulators, rows, clock))
+            account = Account(declared.name, declared.provider, client, lines)
+            account.credential = mark
+        made.append((account, terms(declared)))
     return made
+
+
+def terms(declared: AccountConfig) -> Terms:
+    """What of an account may change while it works."""
+    return Terms(
+        models=tuple(declared.models),
+        weight=declared.weight,
+        priority=declared.priority,
+        max_concurrency=declared.max_concurrency,
+        never_disable=declared.never_disable,
+        organization=declared.organization,
+        draining=declared.drain,
+    )
+
+
+def credential(config: Config, declared: AccountConfig, lines: bytes) -> str:
+    """A hash of what makes an account this one: its name, where it is asked and as whom."""
+    where = (
+        declared.name,
+        declared.provider,
+        declared.base_url,
+        None if declared.proxy is None else declared.proxy.reveal(),
+        declared.ca_file,
+        _stamp(declared.ca_file),
+    )
+    if declared.provider == "simulator":
+        # It answers by the catalogue.
+        where += (config.models, config.retired_models)
+    return hashlib.blake2b(repr(where).encode() + lines, digest_size=16).hexdigest()
+
+
+def _stamp(path: str) -> int:
+    """When a file was changed last; a new one under the same name counts as another."""
+    try:
+        return Path(path).stat().st_mtime_ns if path else 0
+    except OSError:
+        return 0
+
+
+def _simulator(made: list[Simulator], rows: Catalogue, clock: Clock) -> Simulator:
+    """The one that all accounts of a configuration share, made when the first of them asks."""
+    if not made:
+        made.append(Simulator(clock, SIMULATED, rows))
+    return made[0]
+
+
+def _client(
+    declared: AccountConfig, clock: Clock, simulator: Callable[[], Simulator]
+) -> UpstreamClient:
+    if declared.provider == "simulator":
+        return InProcessClient(simulator(), declared.name, clock)
+    target = Target(
+        declared.base_url,
+        ca_file=declared.ca_file,
+        proxy=None if declared.proxy is None else declared.proxy.reveal(),
+    )
+    return Client(target, clock=clock)
 
 
 def headers(declared: AccountConfig) -> bytes:

@@ -50,11 +50,12 @@ class Group:
 class Roster:
     """All accounts, by model and priority."""
 
-    __slots__ = ("_groups", "_known", "_of", "accounts")
+    __slots__ = ("_groups", "_known", "_of", "accounts", "members")
 
     def __init__(self, accounts: Sequence[Account]) -> None:
         self.accounts = tuple([one for one in accounts if not one.draining])
         """Those that take new requests."""
+        self.members = frozenset(self.accounts)
         self._groups: dict[str, tuple[Group, ...]] = {}
         self._of: dict[tuple[str, str], tuple[Group, ...]] = {}
         self._known: dict[tuple[Account, ...], Group] = {}

@@ -165,11 +165,17 @@ def test_cool_downs_grow_and_obey_retry_after() -> None:
     pool.failed(one, Failure("upstream_reset", "x"))
     assert one.cool_until - hands.now == pytest.approx(1, rel=JITTER / 2)
     pool.failed(one, Failure("upstream_reset", "x"))
+    assert one.cool_until - hands.now == pytest.approx(1, rel=JITTER / 2), "the same trouble"
+    hands.now += 2
+    pool.failed(one, Failure("upstream_reset", "x"))
     assert one.cool_until - hands.now == pytest.approx(2, rel=JITTER / 2)
     pool.failed(one, Failure("upstream_throttled", "x", retry_after_s=30))
     assert one.cool_until == hands.now + 30
     pool.failed(one, Failure("upstream_throttled", "x", retry_after_s=9_999_999))
     assert one.cool_until == hands.now + 600
+    pool.succeeded(one)
+    assert one.cool_until == hands.now + 600, "it was asked before"
+    pool.trying(one)
     pool.succeeded(one)
     assert (one.cool_until, one.failures, one.reason) == (0.0, 0, "")
 

@@ -6,7 +6,7 @@ the work is: :class:`Reader` for streams, :func:`read_reply` for whole messages,
 """
 
 from dragoman.carriers.anthropic.errors import read_error, stream_failure
-from dragoman.carriers.anthropic.limits import SPENT, reset_s
+from dragoman.carriers.anthropic.limits import SPENT, limits, reset_s
 from dragoman.carriers.anthropic.reader import Reader
 from dragoman.carriers.anthropic.reply import read_reply
 from dragoman.carriers.anthropic.thinking import about_thinking, betas, ease
@@ -20,6 +20,7 @@ __all__ = [
     "about_thinking",
     "betas",
     "ease",
+    "limits",
     "prepare",
     "read_error",
     "read_reply",
