@@ -22,6 +22,7 @@ from dragoman.config import Config, ConfigError
 from dragoman.dialects.registry import CHAT
 from dragoman.errors import Blame, Failure
 from dragoman.gateway import Gateway
+from dragoman.hedges import Hedges
 from dragoman.http.call import Call
 from dragoman.http.forwarded import client_address
 from dragoman.http.server import Server, ServerLimits
@@ -86,11 +87,13 @@ class App:
         self._converter = Converter()
         self.thoughts = Thoughts(clock)
         self._turns = Turns(clock)
+        self._hedges = Hedges(clock.mono)
         self.tally = Tally()
         self.pool = Pool((), clock)
         self.waiting = WaitingRoom(Room(self.pool.snapshot, clock), config.routing.queue_timeout_s)
         self.gateway, accounts = self._build(config)
         self.pool.change(accounts)
+        self.pool.hedges = self._hedges if config.routing.hedging else None
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
         self._stopping = asyncio.Event()
@@ -184,6 +187,7 @@ class App:
         self._trusted = build.networks(fresh.server.trusted_proxies)
         self.gateway.limits.adopt(before.limits, list(self.gateway.keys))
         self.pool.change(built.accounts)
+        self.pool.hedges = self._hedges if fresh.routing.hedging else None
         self.waiting.timeout_s = fresh.routing.queue_timeout_s
         self.waiting.changed()
 

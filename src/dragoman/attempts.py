@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
-from dragoman import elsewhere
+from dragoman import elsewhere, hedging
 from dragoman.account import Account
 from dragoman.carriers import anthropic
 from dragoman.elsewhere import Attempt, Missed
-from dragoman.errand import Upstream
+from dragoman.errand import Search, Upstream
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, Reply, UpstreamError
 from dragoman.pool import Pool
@@ -123,6 +123,11 @@ class Answer:
             if isinstance(error, Failure):
                 self.blame(error)
 
+    def drop(self) -> None:
+        """Let go of a stream that nobody has entered (``errand.Droppable``)."""
+        self._response.close()
+        self.account.release()
+
     def blame(self, failure: Failure) -> None:
         """Let the account know what broke its stream."""
         self._pool.failed(self.account, failure)
@@ -167,13 +172,15 @@ async def _first(
     up, record = request
     account = plan[0]
     pool.sent += 1
+    if pool.hedges is not None and up.road is not None:
+        return await hedging.Race(pool, pool.hedges, attempt, request).run(account)
     sent, well = up.body, not account.failures
     pool.trying(account)
     try:
         answered = await attempt(pool, account, up, record)
     except Failure as failure:
         missed = Missed(account, sent, well, failure)
-        return await elsewhere.go_on(pool, missed, attempt, request)
+        return await elsewhere.go_on(pool, missed, attempt, request, Search())
     pool.succeeded(account)
     return answered
 

@@ -35,14 +35,17 @@ class Missed:
 
 
 async def go_on(
-    pool: Pool, missed: Missed, attempt: Attempt[T], request: tuple[Upstream, Record]
+    pool: Pool,
+    missed: Missed,
+    attempt: Attempt[T],
+    request: tuple[Upstream, Record],
+    search: Search,
 ) -> T:
     """What the first account that can gives, after one that could not.
 
     Raises the last account's Failure.
     """
     up, record = request
-    search = Search(missed.failure)
     while True:
         again = await _eased(pool, missed, attempt, request)
         if again:

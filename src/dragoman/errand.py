@@ -1,7 +1,7 @@
 """A request on its way up: what is sent, to whom it may go next, and where it has been."""
 
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dragoman.account import Account
 from dragoman.errors import Failure
@@ -25,8 +25,8 @@ class Search:
 
     __slots__ = ("attempts", "calm", "failure", "free", "give_up", "ticket", "tried")
 
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
+    def __init__(self) -> None:
+        self.failure = Failure("no_account", "No upstream account is available.", retry_after_s=1)
         self.tried: list[Account] = []
         self.attempts = 0
         """Accounts that were sent the request, and may have worked on it."""
@@ -52,6 +52,19 @@ class Road(Protocol):
 
     def done(self, search: Search) -> None:
         """The attempt that :meth:`another` allowed has been answered, or has failed."""
+        ...
+
+    def spare(self, first: Account) -> Account | None:
+        """A healthy account with room that may be asked beside the first."""
+        ...
+
+
+@runtime_checkable
+class Droppable(Protocol):
+    """An answer that holds something until it is let go."""
+
+    def drop(self) -> None:
+        """Let go of it, unread."""
         ...
 
 

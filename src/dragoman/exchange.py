@@ -107,6 +107,10 @@ class Exchange:
         """The attempt after a failure is over (``errand.Road``)."""
         road.done(self.gw, search)
 
+    def spare(self, first: Account) -> Account | None:
+        """Who may be asked beside the first (``errand.Road``)."""
+        return road.spare(self.gw, self.route, first)
+
     def keep_alive(self) -> None:
         """Let comments flow while upstream is silent, from now to the end of the stream."""
         if self.gw.options.keepalive_s > 0:

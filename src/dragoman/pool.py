@@ -24,6 +24,7 @@ from dragoman.allowance import Allowance
 from dragoman.carriers import anthropic
 from dragoman.clock import Clock
 from dragoman.errors import Failure
+from dragoman.hedges import Hedges
 from dragoman.roster import Roster
 from dragoman.routing import NOT_TO_BE_ASKED, Detour, Wanted, home
 from dragoman.upstream import UpstreamClient
@@ -93,8 +94,8 @@ class Pool:
         """Accounts that went and whose connections may still be needed."""
         self.sent = 0
         """Requests sent since the start, each counted once, however often it was tried."""
-        self.sent = 0
-        """Requests sent since the start, each counted once, however often it was tried."""
+        self.hedges: Hedges | None = None
+        """What hedging knows, while it is on."""
         self._clock = clock
         self._chance = chance
 

@@ -58,6 +58,18 @@ def done(gw: Gateway, search: Search) -> None:
         gw.turns.end(ticket)
 
 
+def spare(gw: Gateway, wanted: Wanted, first: Account) -> Account | None:
+    """A healthy account with room, other than the first."""
+    search = Search()
+    search.tried.append(first)
+    try:
+        found = _others(gw, wanted, search) if wanted.max_attempts > 1 else []
+    except Failure:
+        return None
+    well = found and not found[0].failures and found[0].available(gw.clock.mono(), wanted.model)
+    return found[0] if well else None
+
+
 def _without_model(gw: Gateway, wanted: Wanted, search: Search) -> None:
     """Remember an account that does not have the model; when that was known, nobody has it."""
     if search.failure.kind != "model_not_found":

@@ -17,7 +17,7 @@ MAX_PARAMETERS = 6
 JSON_HOME = {"codec/jsonio.py"}
 SOCKET_HOMES = ("http/", "media/", "store/")
 CLOCK_HOME = {"clock.py"}
-TASK_HOMES = {"supervisor.py", "fanout.py"}
+TASK_HOMES = {"supervisor.py", "fanout.py", "hedging.py"}
 BROAD_EXCEPTS = {"serve.py"}
 
 

@@ -159,6 +159,9 @@ class RoutingConfig(Struct, frozen=True, kw_only=True):
     """How long a conversation that moved stays where it went."""
     max_attempts: Annotated[int, Meta(ge=1, le=20)] = 3
     """Accounts tried before the first byte reaches the client."""
+    hedging: bool = False
+    """Send a request that waits unusually long for its first byte to a second account as well, at
+    most 2 % of all; upstream may bill both."""
     queue_timeout_s: Pause = 10
     """Wait for a free or cooling account before answering 429."""
 

@@ -267,6 +267,7 @@ MEANINGS = {
     "routing.affinity": "让一个会话停留在同一账号上，即其提示词缓存所在之处。",
     "routing.affinity_ttl_s": "换过账号的会话在新账号上停留多久。",
     "routing.max_attempts": "首字节到达客户端之前最多尝试的账号数。",
+    "routing.hedging": "首字节迟迟不到时，把请求同时发给第二个账号，最多占全部请求的 2%；上游可能两次都计费。",
     "routing.queue_timeout_s": "回答 429 之前，等待空闲或冷却中账号的时间。",
     "images.fetch": (
         "上游自身不下载的 URL（http URL，以及从名称看是文本或需要转换的图片的 URL）由网关安全下载；"
