@@ -12,7 +12,7 @@ from msgspec import UNSET
 from dragoman import affinity
 from dragoman.affinity import Identity
 from dragoman.dialects.chat import Parsed
-from dragoman.hub.request import Text, ToolResult
+from dragoman.hub.request import Text, Tool, ToolResult
 from dragoman.routing import Wanted
 
 
@@ -28,7 +28,29 @@ def identity(parsed: Parsed, headers: Mapping[str, str], scope: bytes) -> Identi
 
 def wanted(parsed: Parsed, conversation: int, max_attempts: int) -> Wanted:
     """What routing is asked. ``conversation`` is 64 bits: of the identity, or of chance."""
-    return Wanted(parsed.request.model, conversation, max_attempts)
+    thinking = parsed.request.thinking
+    bound = (
+        parsed.model.org_locked_thinking
+        and thinking is not UNSET
+        # Set only where blocks go up (decision 15).
+        and thinking.block_binding is not UNSET
+    )
+    return Wanted(parsed.request.model, conversation, max_attempts, bound)
+
+
+def cache_life_s(parsed: Parsed) -> float:
+    """For how long upstream keeps what it caches of a request after its last use: an hour where
+    any of its marks asks for that, else five minutes."""
+    request = parsed.request
+    marks = [request.cache_control]
+    if request.tools is not UNSET:
+        marks += [one.cache_control for one in request.tools if isinstance(one, Tool)]
+    if request.system is not UNSET:
+        marks += [text.cache_control for text in request.system]
+    for message in request.messages:
+        marks += [getattr(block, "cache_control", UNSET) for block in message.content]
+    lives = {mark.ttl for mark in marks if mark is not UNSET}
+    return 3600.0 if "1h" in lives else 300.0
 
 
 def estimate(parsed: Parsed) -> int:

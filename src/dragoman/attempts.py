@@ -20,6 +20,7 @@ from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, Reply, UpstreamError
 from dragoman.pool import Pool
 from dragoman.record import Record
+from dragoman.routing import Moved
 from dragoman.upstream import UpstreamResponse
 
 T = TypeVar("T")
@@ -182,6 +183,8 @@ async def _first(
         missed = Missed(account, sent, well, failure)
         return await elsewhere.go_on(pool, missed, attempt, request, Search())
     pool.succeeded(account)
+    if plan.__class__ is Moved and up.road is not None:
+        up.road.moved(account)
     return answered
 
 

@@ -40,6 +40,7 @@ def options(config: Config) -> Options:
         strict=config.strict,
         caching=config.caching,
         affinity=routing.affinity,
+        affinity_ttl_s=routing.affinity_ttl_s,
         max_attempts=routing.max_attempts,
         queue_timeout_s=routing.queue_timeout_s,
         keepalive_s=server.keepalive_s,

@@ -49,6 +49,8 @@ async def go_on(
     while True:
         again = await _eased(pool, missed, attempt, request)
         if again:
+            if up.road is not None:
+                up.road.moved(missed.account)
             return again[0]
         note(pool, missed, search, record)
         road = up.road
@@ -63,6 +65,7 @@ async def go_on(
             missed = Missed(account, sent, well, failure)
         else:
             pool.succeeded(account)
+            road.moved(account)
             return answered
         finally:
             road.done(search)

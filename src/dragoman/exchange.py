@@ -96,7 +96,8 @@ class Exchange:
         return await gw.waiting.wait(
             principal.id,
             refused,
-            lambda: routing.plan(wanted, gw.pool.roster, gw.clock.mono()),
+            lambda: routing.plan(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours),
+            wanted.model,
         )
 
     def another(self, search: Search) -> Coroutine[Any, Any, Account]:
@@ -106,6 +107,13 @@ class Exchange:
     def done(self, search: Search) -> None:
         """The attempt after a failure is over (``errand.Road``)."""
         road.done(self.gw, search)
+
+    def moved(self, account: Account) -> None:
+        """Remember for the life of its cache where the conversation went (``errand.Road``)."""
+        gw = self.gw
+        if self.parsed is not None and gw.options.affinity:
+            life_s = min(asked.cache_life_s(self.parsed), gw.options.affinity_ttl_s)
+            gw.pool.moved(self.route, account, life_s)
 
     def spare(self, first: Account) -> Account | None:
         """Who may be asked beside the first (``errand.Road``)."""

@@ -26,6 +26,7 @@ class Options(NamedTuple):
     strict: bool
     caching: Caching
     affinity: bool
+    affinity_ttl_s: float
     max_attempts: int
     queue_timeout_s: float
     keepalive_s: float

@@ -90,7 +90,8 @@ def _others(gw: Gateway, wanted: Wanted, search: Search) -> list[Account]:
     if not left:
         return []
     more = wanted._replace(max_attempts=wanted.max_attempts + len(tried))
-    order = [one for one in routing.plan(more, gw.pool.roster, now) if one not in tried]
+    plan = routing.plan(more, gw.pool.roster, now, gw.pool.detours)
+    order = [one for one in plan if one not in tried]
     if not order:
         # Those that are available were tried, those that were not are cooling or full.
         order = [one for one in left if not one.full and one.reason not in routing.NOT_TO_BE_ASKED]
@@ -116,7 +117,9 @@ async def _room(
 ) -> list[Account]:
     search, refused = missed
     try:
-        return await gw.waiting.wait(key, refused, lambda: _others(gw, wanted, search))
+        return await gw.waiting.wait(
+            key, refused, lambda: _others(gw, wanted, search), wanted.model
+        )
     except Failure:
         raise _last(gw, wanted, search) from None
 

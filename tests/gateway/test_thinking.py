@@ -304,8 +304,8 @@ async def test_after_its_time_it_is_gone(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 async def test_it_outlives_a_reload(tmp_path: Path) -> None:
-    script = [RECEIVE, message(SIGNED, tool_use())]
-    async with ScriptedUpstream(script, [RECEIVE, DONE]) as upstream:
+    script = [RECEIVE, message(SIGNED, tool_use()), RECEIVE, DONE]
+    async with ScriptedUpstream(script) as upstream:
         pool = accounts(upstream.url)
         async with running(tmp_path, accounts=pool) as gateway, sdk(gateway) as client:
             loop = Loop(client, stream=False)

@@ -27,10 +27,8 @@ NOT_YET = (
     NotYet("storage.database", "keys come from this file and usage is not recorded"),
     NotYet("storage.redis", "limits are per process", ("",)),
     NotYet("storage.journal", "usage is not recorded"),
-    NotYet("accounts[].organization", "accounts are not grouped by organisation", ("",)),
     NotYet("keys[].budget_usd", "spending is not counted", (0,)),
     NotYet("keys[].budget_period", "spending is not counted", ("total",)),
-    NotYet("routing.affinity_ttl_s", "an account that comes back gets its conversations back"),
 )
 
 PROVIDERS_NOT_YET: frozenset[Provider] = frozenset({"bedrock", "vertex", "foundry", "openai"})

@@ -108,7 +108,7 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     """Added to each upstream request."""
     organization: str = ""
     """Name of the upstream organisation; accounts of one organisation can read each other's
-    thinking."""
+    thinking, and conversations that hold such thinking stay among them."""
     drain: bool = False
     """Take no new requests; running ones go on to their end."""
     never_disable: bool = False
@@ -156,7 +156,9 @@ class RoutingConfig(Struct, frozen=True, kw_only=True):
     affinity: bool = True
     """Keep a conversation on one account, where its prompt cache is."""
     affinity_ttl_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 3600
-    """How long a conversation that moved stays where it went."""
+    """How long after its last request a conversation that left its account stays where it went,
+    unless its prompt cache there ends before that (after 5 minutes; after 1 hour where requests ask
+    for one-hour caching)."""
     max_attempts: Annotated[int, Meta(ge=1, le=20)] = 3
     """Accounts tried before the first byte reaches the client."""
     hedging: bool = False

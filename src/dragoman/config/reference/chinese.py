@@ -135,10 +135,8 @@ INSTEAD = {
     "storage.database": "密钥来自本文件，不记录用量",
     "storage.redis": "限额按进程计算",
     "storage.journal": "不记录用量",
-    "accounts[].organization": "账号不按组织分组",
     "keys[].budget_usd": "不统计花费",
     "keys[].budget_period": "不统计花费",
-    "routing.affinity_ttl_s": "账号恢复后，原来的会话随即回到该账号",
 }
 
 MEANINGS = {
@@ -177,7 +175,7 @@ MEANINGS = {
         "与发往上游的 id 比较的通配符；为空则为该提供方所提供的（`claude-*`；模拟器和 `openai` 为 `*`）。"
     ),
     "accounts[].headers": "加到每个上游请求的头。",
-    "accounts[].organization": "上游组织的名称；同一组织的账号可以读取彼此的思考内容。",
+    "accounts[].organization": "上游组织的名称；同一组织的账号可以读取彼此的思考内容，含有这种思考的会话留在该组织内。",
     "accounts[].drain": "不再接受新请求；进行中的请求继续到结束。",
     "accounts[].never_disable": "无论上游如何应答，都继续使用该账号。",
     "accounts[].ca_file": "所信任的证书颁发机构文件（PEM）；为空则使用系统的。",
@@ -265,7 +263,7 @@ MEANINGS = {
     "models[].clouds.bedrock_structured_outputs": "模型支持结构化输出时，Bedrock 是否也支持。",
     "models[].clouds.bedrock_automatic_cache": "InvokeModel 是否接受请求顶层的 `cache_control`。",
     "routing.affinity": "让一个会话停留在同一账号上，即其提示词缓存所在之处。",
-    "routing.affinity_ttl_s": "换过账号的会话在新账号上停留多久。",
+    "routing.affinity_ttl_s": "离开原账号的会话，自上次请求起最多在新账号上停留多久；提示词缓存在此之前失效（5 分钟，请求要求一小时缓存时为 1 小时）则以缓存为准。",
     "routing.max_attempts": "首字节到达客户端之前最多尝试的账号数。",
     "routing.hedging": "首字节迟迟不到时，把请求同时发给第二个账号，最多占全部请求的 2%；上游可能两次都计费。",
     "routing.queue_timeout_s": "回答 429 之前，等待空闲或冷却中账号的时间。",
