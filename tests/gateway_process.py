@@ -29,11 +29,17 @@ class GatewayProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dragoman", "serve", *arguments],
             cwd=folder,
-            env={**clean, "DRAGOMAN_DATA": str(folder / "data"), **environ},
+            env={
+                **clean,
+                "DRAGOMAN_DATA": str(folder / "data"),
+                "DRAGOMAN_ADMIN_PORT": "0",
+                **environ,
+            },
             stdout=self._out,
             stderr=subprocess.PIPE,
         )
         self.base = ""
+        self.admin = ""
 
     @property
     def printed(self) -> str:
@@ -51,6 +57,8 @@ class GatewayProcess:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the gateway did not start: {self.errors()}")
             for line in self.printed.splitlines():
+                if line.startswith("admin API: http"):
+                    self.admin = line.removeprefix("admin API: ")
                 if line.startswith("curl "):
                     self.base = line.split()[1].removesuffix("/v1/chat/completions")
                     return

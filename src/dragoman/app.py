@@ -17,8 +17,13 @@ from typing import Any, NamedTuple
 from dragoman import build, routes
 from dragoman.account import Account, Terms
 from dragoman.auth import keyfile
+from dragoman.auth.keys import digest
 from dragoman.clock import SYSTEM, Clock
 from dragoman.config import Config, ConfigError
+from dragoman.control.api import application
+from dragoman.control.book import Book, declared_names, merged
+from dragoman.control.desk import Desk, Running
+from dragoman.control.server import AdminServer
 from dragoman.dialects.registry import CHAT
 from dragoman.errors import Blame, Failure
 from dragoman.gateway import Gateway
@@ -76,7 +81,9 @@ class App:
     """
 
     def __init__(self, load: Callable[[], Config], log: Log, clock: Clock = SYSTEM) -> None:
-        self.config = config = load()
+        self._declared = load()
+        self._book = Book(Path(self._declared.data_dir))
+        self.config = config = merged(self._declared, self._book.changes)
         self._started_with = config
         self.clock = clock
         self._load = load
@@ -96,6 +103,9 @@ class App:
         self.pool.hedges = self._hedges if config.routing.hedging else None
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
+        self._admin: AdminServer | None = None
+        self._admin_key = b""
+        self.first_admin_key: FirstKey | None = None
         self._stopping = asyncio.Event()
         self._signals = 0
 
@@ -123,6 +133,28 @@ class App:
         gc.set_threshold(GC_THRESHOLD, 20, 50)
         return bound
 
+    async def open_admin(self) -> tuple[str, int]:
+        """Serve the admin API on its own port, too. Makes its key where there is none.
+
+        Gives back the bound address; raises OSError when it is taken.
+        """
+        if not self.config.admin.key:
+            self._admin_key = self._stored_admin_key(Path(self.config.data_dir))
+        desk = Desk(
+            clock=self.clock,
+            running=self._running,
+            book=self._book,
+            apply=self._apply_changes,
+            tally=self.tally,
+            audit=partial(self._event, "audit"),
+            crashed=self._crashed,
+        )
+        server = AdminServer(application(desk, self._admin_digest))
+        admin = self.config.admin
+        bound = await server.listen((admin.host, admin.port), self.supervisor.spawn)
+        self._admin = server
+        return bound
+
     async def run(self) -> None:
         """Serve until a signal, then drain. SIGHUP or a changed file reloads."""
         loop = asyncio.get_running_loop()
@@ -146,6 +178,8 @@ class App:
         if self._server is not None:
             await self._server.drain(self.config.server.drain_timeout_s)
             await self._server.close()
+        if self._admin is not None:
+            await self._admin.close()
         await self.supervisor.close()
         await self.pool.close()
         await self._converter.close()
@@ -162,11 +196,13 @@ class App:
     def reload(self) -> None:
         """Read the configuration again; a broken one is said and changes nothing."""
         try:
-            fresh = self._load()
+            declared = self._load()
+            fresh = merged(declared, self._book.changes)
             built = self._build(fresh)
         except (ConfigError, ValueError) as error:
             self._event("reload_failed", str(error))
             return
+        self._declared = declared
         self._put_in_force(fresh, built)
         keys = len(self.gateway.keys)
         self._event("reloaded", f"accounts={len(self.pool.snapshot())} keys={keys}")
@@ -174,6 +210,11 @@ class App:
             f"server.{name}"
             for name in AT_START
             if getattr(fresh.server, name) != getattr(self._started_with.server, name)
+        ]
+        late += [
+            f"admin.{name}"
+            for name in ("host", "port")
+            if getattr(fresh.admin, name) != getattr(self._started_with.admin, name)
         ]
         if late:
             self._event("restart_needed", f"{', '.join(late)}: read at the start only")
@@ -190,6 +231,29 @@ class App:
         self.pool.hedges = self._hedges if fresh.routing.hedging else None
         self.waiting.timeout_s = fresh.routing.queue_timeout_s
         self.waiting.changed()
+
+    def _apply_changes(self) -> None:
+        """Put in force what the admin API changed. Raises ValueError, having changed nothing."""
+        fresh = merged(self._declared, self._book.changes)
+        self._put_in_force(fresh, self._build(fresh))
+
+    def _running(self) -> Running:
+        """What the admin API looks at."""
+        return Running(
+            config=self.config,
+            declared=declared_names(self._declared),
+            pool=self.pool,
+            catalogue=self.gateway.catalogue,
+            keys=self.gateway.keys,
+            waiting=self.waiting,
+        )
+
+    def _admin_digest(self) -> bytes:
+        """The digest of the admin key in force; the one before, where a reload left none."""
+        key = self.config.admin.key
+        if key:
+            self._admin_key = digest(key.reveal())
+        return self._admin_key
 
     async def _watch(self) -> None:
         """Reload when the configuration file changes."""
@@ -210,6 +274,15 @@ class App:
             return None
         text, _ = keyfile.create(Path(config.data_dir), "default")
         return FirstKey(text)
+
+    def _stored_admin_key(self, folder: Path) -> bytes:
+        """The digest of the admin key in the data folder, which is made where there is none."""
+        stored = keyfile.read(folder, keyfile.ADMIN)
+        if not stored:
+            text, made = keyfile.create(folder, "admin", keyfile.ADMIN)
+            self.first_admin_key = FirstKey(text)
+            stored = [made]
+        return bytes.fromhex(stored[0].sha256)
 
     def _build(self, config: Config) -> Built:
         rows = build.catalogue(config, self.clock.wall())

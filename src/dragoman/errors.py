@@ -75,6 +75,7 @@ TABLE: dict[str, Kind] = {
     "invalid_file_url": Kind(400, _INVALID, "invalid_file_url", _INVALID, _C),
     "context_length": Kind(400, _INVALID, "context_length_exceeded", _INVALID, _C),
     "bad_request": Kind(400, _INVALID, None, _INVALID, _C),
+    "conflict": Kind(409, _INVALID, "conflict", _INVALID, _C),
     # HTTP itself.
     "not_found": Kind(404, _INVALID, "not_found", "not_found_error", _C),
     "method_not_allowed": Kind(405, _INVALID, "method_not_allowed", _INVALID, _C),

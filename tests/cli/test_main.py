@@ -97,7 +97,7 @@ def test_check_says_what_would_be_served(capsys: Captured, folder: Path) -> None
     (folder / "d.yaml").write_text(
         f"""
         server: {{host: "::1", port: 1, tls_cert: d.yaml, tls_key: d.yaml}}
-        admin: {{key: x}}
+        storage: {{journal: x}}
         accounts: [{{name: a, api_key: k}}, {{name: b, provider: openai, api_key: k}}]
         keys: [{{name: k, key: {KEY}}}]
         models: [{{id: m, target: claude-opus-5-5}}]
@@ -107,8 +107,7 @@ def test_check_says_what_would_be_served(capsys: Captured, folder: Path) -> None
     assert capsys.readouterr().out.splitlines() == [
         "ok: d.yaml: https://[::1]:1, 1 account, 1 key, 30 models",
         "upstream: 2 of d.yaml: a, b",
-        "note: admin.key is accepted but not used yet:"
-        " there is no admin API, console or metrics port",
+        "note: storage.journal is accepted but not used yet: usage is not recorded",
         "note: accounts[1] (b) is left out of the pool:"
         " provider openai is accepted but not used yet",
     ]

@@ -66,7 +66,7 @@ def test_rows_of_the_page() -> None:
         "| `workers` | integer, ≥ 1, ≤ 256 | `1` | Processes; more than one needs `storage.redis`."
         " | not yet: one process serves |",
         '| `key` | text, secret | `""` | Bearer key of the admin API; empty: one is made and printed'
-        " once. | not yet: there is no admin API, console or metrics port |",
+        " once. | yes |",
         "| `key` | text, secret | required | `sk-` and 48 characters of `0-9A-Za-z`. | yes |",
         '| `models` | list of text | `["*"]` | Globs over the model names the key may use. | yes |',
         "| `headers` | fields of secret text | `{}` | Added to each upstream request. | yes |",

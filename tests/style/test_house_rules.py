@@ -15,7 +15,7 @@ MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 6
 
 JSON_HOME = {"codec/jsonio.py"}
-SOCKET_HOMES = ("http/", "media/", "store/")
+SOCKET_HOMES = ("http/", "media/", "store/", "control/server.py")
 CLOCK_HOME = {"clock.py"}
 TASK_HOMES = {"supervisor.py", "fanout.py", "hedging.py"}
 BROAD_EXCEPTS = {"serve.py"}

@@ -1,11 +1,12 @@
-"""The key made at the first start, kept as a hash in the data folder."""
+"""Keys made at the first start, kept as hashes in the data folder: that of a client in
+``keys.json``, that of the admin API in ``admin-key.json``."""
 
-import os
 from pathlib import Path
 
 from msgspec import Struct
 
 from dragoman.auth.keys import digest, masked, new_key
+from dragoman.auth.privatefile import replace
 from dragoman.codec import jsonio
 
 
@@ -21,11 +22,15 @@ class KeyFile(Struct):
 
 
 _decoder = jsonio.Decoder(KeyFile)
+CLIENTS = "keys.json"
+ADMIN = "admin-key.json"
+ADMIN_PREFIX = "sk-admin-"
+"""How an admin key that is made begins, so that nobody takes it for a client's."""
 
 
-def read(folder: Path) -> list[StoredKey]:
+def read(folder: Path, file: str = CLIENTS) -> list[StoredKey]:
     """The stored keys; none when there is no file. Raises ValueError when the file is damaged."""
-    path = folder / "keys.json"
+    path = folder / file
     if not path.exists():
         return []
     try:
@@ -34,19 +39,12 @@ def read(folder: Path) -> list[StoredKey]:
         raise ValueError(f"{path} is damaged: {error}; remove it to get a new key") from None
 
 
-def create(folder: Path, name: str) -> tuple[str, StoredKey]:
+def create(folder: Path, name: str, file: str = CLIENTS) -> tuple[str, StoredKey]:
     """Make a key, store its hash with permissions 0600, and give back its text, which exists
     nowhere else.
     """
-    key = new_key()
+    key = new_key(ADMIN_PREFIX if file == ADMIN else "sk-")
     stored = StoredKey(name=name, sha256=digest(key).hex(), masked=masked(key))
-    folder.mkdir(parents=True, exist_ok=True)
-    path, fresh = folder / "keys.json", folder / "keys.json.new"
-    content = jsonio.encode(KeyFile(version=1, keys=[*read(folder), stored]))
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    content = jsonio.encode(KeyFile(version=1, keys=[*read(folder, file), stored]))
+    replace(folder / file, content)
     return key, stored

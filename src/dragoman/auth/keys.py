@@ -77,9 +77,9 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def new_key() -> str:
+def new_key(prefix: str = "sk-") -> str:
     """A fresh key: ``sk-`` and 48 characters, 285 bits of chance."""
-    return "sk-" + "".join(secrets.choice(_ALPHABET) for _ in range(48))
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(48))
 
 
 def masked(key: str) -> str:

@@ -34,17 +34,48 @@ async def _serve(read: Callable[[], Config]) -> None:
         where = f"{server.host}:{server.port}"
         print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
         raise SystemExit(1) from None
-    print(greeting(app, bound, port), flush=True)
+    admin = await _open_admin(app)
+    print(greeting(app, base_url(app.config, bound, port), admin), flush=True)
     await app.run()
 
 
-def greeting(app: App, host: str, port: int) -> str:
+async def _open_admin(app: App) -> str:
+    """Where the admin API is, in one line.
+
+    Where its address was chosen by nobody and is taken, the gateway serves without it; an address
+    that was configured is meant, so without it the gateway does not start.
+    """
+    try:
+        host, port = await app.open_admin()
+    except OSError as error:
+        admin = app.config.admin
+        reason = f"cannot listen on {admin.host}:{admin.port}: {error.strerror or error}"
+        if {"admin.host", "admin.port"} & app.config.given:
+            print(f"admin API: {reason}", file=sys.stderr)
+            raise SystemExit(1) from None
+        return f"admin API: not served, {reason}; set admin.port"
+    return f"admin API: {url('http', host, port)}"
+
+
+def base_url(config: Config, host: str, port: int) -> str:
+    """Where clients find the gateway."""
+    return url("https" if config.server.tls_cert else "http", host, port)
+
+
+def url(scheme: str, host: str, port: int) -> str:
+    """A URL of this machine's own; addresses that stand for all of them become one."""
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def greeting(app: App, base: str, admin: str) -> str:
     """What a person sees at the start; it ends with a command that works when pasted."""
     config = app.config
-    scheme = "https" if config.server.tls_cert else "http"
-    base = f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
-    lines = [f"Dragoman {__version__} on {base}", config.upstream_note]
+    lines = [f"Dragoman {__version__} on {base}", config.upstream_note, admin]
     lines += [f"note: {note}" for note in pending(config)]
+    if app.first_admin_key is not None:
+        made = "Admin key, made now and shown only this once:"
+        lines += [made, "", f"    {app.first_admin_key.text}", ""]
     key = "$DRAGOMAN_KEY"
     if app.first_key is not None:
         key = app.first_key.text

@@ -98,6 +98,12 @@ def _account(path: str, account: AccountConfig) -> Iterator[Problem]:
             yield Problem(f"{path}.proxy", "is not a URL like http://proxy.example.com:3128")
 
 
+def check_account(account: AccountConfig) -> Iterator[Problem]:
+    """What is wrong with one account by itself; paths begin at the account."""
+    for problem in _account("", account):
+        yield problem._replace(path=problem.path.removeprefix("."))
+
+
 def _headers(path: str, headers: Mapping[str, Secret]) -> Iterator[Problem]:
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):

@@ -11,17 +11,19 @@ from pathlib import Path
 
 from msgspec import structs
 
+from dragoman.config.accounts import settled
 from dragoman.config.check import check
 from dragoman.config.decode import Decoding
 from dragoman.config.document import Document, Mistake, Node, Place
 from dragoman.config.structs import AccountConfig, Config, FileConfig
 
 DEFAULT_FILE = "dragoman.yaml"
-ANTHROPIC_URL = "https://api.anthropic.com"
 
 ENVIRONMENT = {
     "DRAGOMAN_HOST": "server.host",
     "DRAGOMAN_PORT": "server.port",
+    "DRAGOMAN_ADMIN_HOST": "admin.host",
+    "DRAGOMAN_ADMIN_PORT": "admin.port",
     "DRAGOMAN_ADMIN_KEY": "admin.key",
     "DRAGOMAN_DATABASE": "storage.database",
     "DRAGOMAN_REDIS": "storage.redis",
@@ -33,10 +35,6 @@ DATA_VARIABLE = "DRAGOMAN_DATA"
 CONFIG_VARIABLE = "DRAGOMAN_CONFIG"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 URL_VARIABLE = "ANTHROPIC_BASE_URL"
-
-SERVES = {"simulator": ("*",), "openai": ("*",)}
-"""What an account without ``models`` serves; other providers serve Claude."""
-_CLAUDE = ("claude-*",)
 
 
 class ConfigError(Exception):
@@ -80,7 +78,7 @@ def _load(path: str | None, environ: Mapping[str, str]) -> Config:
         server=found.server,
         admin=found.admin,
         storage=found.storage,
-        accounts=tuple(map(_settled, found.accounts or _SIMULATOR)),
+        accounts=tuple(map(settled, found.accounts or _SIMULATOR)),
         keys=found.keys,
         models=found.models,
         retired_models=found.retired_models,
@@ -118,6 +116,13 @@ def with_flags(
 
 
 _SIMULATOR = (AccountConfig(name="simulator", provider="simulator"),)
+
+
+def is_implicit(config: Config) -> bool:
+    """Whether the only account is the simulator that stands in where none is configured."""
+    return config.accounts == tuple(map(settled, _SIMULATOR)) and not any(
+        path.startswith("accounts") for path in config.given
+    )
 
 
 def _read(source: str) -> str:
@@ -166,15 +171,6 @@ def _variable(name: str, environ: Mapping[str, str]) -> Node:
     return Node(environ[name], Place(f"${name}", 0), variable=True)
 
 
-def _settled(account: AccountConfig) -> AccountConfig:
-    """An account with what its provider implies."""
-    base_url = account.base_url.rstrip("/")
-    if not base_url and account.provider == "anthropic":
-        base_url = ANTHROPIC_URL
-    models = account.models or SERVES.get(account.provider, _CLAUDE)
-    return structs.replace(account, base_url=base_url, models=models)
-
-
 def _note(found: FileConfig, source: str) -> str:
     """Which upstream is used, and why, in one line. ``source`` is where the accounts come from."""
     if not found.accounts:
@@ -183,6 +179,6 @@ def _note(found: FileConfig, source: str) -> str:
             f"because no account is configured and {KEY_VARIABLE} is not set"
         )
     if source == f"${KEY_VARIABLE}":
-        return f"upstream: {_settled(found.accounts[0]).base_url} with the key in {KEY_VARIABLE}"
+        return f"upstream: {settled(found.accounts[0]).base_url} with the key in {KEY_VARIABLE}"
     names = ", ".join(account.name for account in found.accounts)
     return f"upstream: {len(found.accounts)} of {source}: {names}"

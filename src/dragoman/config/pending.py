@@ -23,7 +23,6 @@ class NotYet(NamedTuple):
 
 NOT_YET = (
     NotYet("server.workers", "one process serves", (1,)),
-    NotYet("admin", "there is no admin API, console or metrics port"),
     NotYet("storage.database", "keys come from this file and usage is not recorded"),
     NotYet("storage.redis", "limits are per process", ("",)),
     NotYet("storage.journal", "usage is not recorded"),

@@ -57,12 +57,16 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
 
 
 class AdminConfig(Struct, frozen=True, kw_only=True):
-    """The admin API, the console and the metrics, on a port of their own."""
+    """The admin API and the metrics, on a port of their own ([their page](admin.md)).
+
+    When the default address is taken, the gateway serves without them and says so; when one that
+    was configured is taken, it does not start.
+    """
 
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: Port = 8081
-    """Port to listen on; never the public one."""
+    """Port to listen on, another than the public one; 0 takes any free one."""
     key: Secret = Secret("")
     """Bearer key of the admin API; empty: one is made and printed once."""
 
@@ -186,7 +190,7 @@ class FileConfig(Struct, frozen=True, kw_only=True):
     server: ServerConfig = ServerConfig()
     """The public port and its limits."""
     admin: AdminConfig = AdminConfig()
-    """The admin API, the console and the metrics."""
+    """The admin API and the metrics."""
     storage: StorageConfig = StorageConfig()
     """Where keys, usage and shared state live."""
     accounts: tuple[AccountConfig, ...] = ()

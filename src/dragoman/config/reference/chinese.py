@@ -72,7 +72,7 @@ dragoman.yaml:11: accounts[1].base_ulr: unknown field, did you mean base_url?
 | 环境变量 | 代替 |
 |---|---|
 | `DRAGOMAN_HOST`、`DRAGOMAN_PORT` | `server.host`、`server.port` |
-| `DRAGOMAN_ADMIN_KEY` | `admin.key` |
+| `DRAGOMAN_ADMIN_HOST`、`DRAGOMAN_ADMIN_PORT`、`DRAGOMAN_ADMIN_KEY` | `admin.host`、`admin.port`、`admin.key` |
 | `DRAGOMAN_DATABASE`、`DRAGOMAN_REDIS` | `storage.database`、`storage.redis` |
 | `DRAGOMAN_DATA` | 数据目录，默认 `./data`；文件中没有对应字段 |
 | `ANTHROPIC_API_KEY` | `accounts`：一个名为 `anthropic` 的账号，地址为 `ANTHROPIC_BASE_URL` 或 `https://api.anthropic.com` |
@@ -106,7 +106,10 @@ dragoman.yaml:11: accounts[1].base_ulr: unknown field, did you mean base_url?
 SECTIONS = {
     "": "",
     "server": "公开端口及其限制。",
-    "admin": "管理 API、控制台和指标，使用独立端口。",
+    "admin": (
+        "管理 API 和指标，使用独立端口（[说明](admin.md)）。\n\n"
+        "默认地址被占用时，网关照常服务、不开启管理端口并说明这一点；配置中写明的地址被占用时，网关不启动。"
+    ),
     "storage": "密钥、用量和共享状态存放在哪里。",
     "accounts[]": (
         "每项是一份上游凭证，合起来就是账号池。\n\n"
@@ -131,7 +134,6 @@ SECTIONS = {
 
 INSTEAD = {
     "server.workers": "只有一个进程提供服务",
-    "admin": "还没有管理 API、控制台和指标端口",
     "storage.database": "密钥来自本文件，不记录用量",
     "storage.redis": "限额按进程计算",
     "storage.journal": "不记录用量",
@@ -155,7 +157,7 @@ MEANINGS = {
     "server.tls_cert": "证书链文件（PEM）；与 `tls_key` 一起使端口使用 HTTPS。",
     "server.tls_key": "私钥文件（PEM）。",
     "admin.host": "监听地址。",
-    "admin.port": "监听端口；绝不与公开端口相同。",
+    "admin.port": "监听端口，与公开端口不同；0 表示任一空闲端口。",
     "admin.key": "管理 API 的 Bearer 密钥；为空则生成一个并只打印一次。",
     "storage.database": (
         "`sqlite:///file`（相对于数据目录）或 `postgresql://user:password@host:5432/name`。"

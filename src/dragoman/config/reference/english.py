@@ -69,7 +69,7 @@ A flag of `dragoman serve` wins over the file, the file over the environment, th
 | variable | stands in for |
 |---|---|
 | `DRAGOMAN_HOST`, `DRAGOMAN_PORT` | `server.host`, `server.port` |
-| `DRAGOMAN_ADMIN_KEY` | `admin.key` |
+| `DRAGOMAN_ADMIN_HOST`, `DRAGOMAN_ADMIN_PORT`, `DRAGOMAN_ADMIN_KEY` | `admin.host`, `admin.port`, `admin.key` |
 | `DRAGOMAN_DATABASE`, `DRAGOMAN_REDIS` | `storage.database`, `storage.redis` |
 | `DRAGOMAN_DATA` | the folder for what Dragoman keeps between starts; default `./data`; there is no field for it |
 | `ANTHROPIC_API_KEY` | `accounts`: one account named `anthropic`, at `ANTHROPIC_BASE_URL` or `https://api.anthropic.com` |
