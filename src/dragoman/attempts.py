@@ -46,28 +46,39 @@ class Answer:
         self._failure: Failure | None = None
         self._take: Callable[[list[Event]], bool] | None = None
 
-    async def begin(self) -> None:
+    async def begin(self, patience_s: float) -> None:
         """Wait for the first event that holds a piece of the answer.
 
         Until then nothing is lost by going elsewhere. Raises what an error event says, or what
-        broke.
+        broke; ``upstream_timeout`` when upstream keeps talking for ``patience_s`` without saying
+        anything.
         """
-        waiting: list[Event] = []
-        while True:
-            data = await self._response.read()
-            if not data:
-                self._reader.close()
-                raise Failure("upstream_truncated", "The upstream closed an empty stream.")
-            events = self._reader.feed(data)
-            waiting += events
-            for event in events:
-                if isinstance(event, UpstreamError):
-                    failure = anthropic.stream_failure(event)
-                    failure.answered = True
-                    raise failure
-                if not isinstance(event, Ping | MessageStart):
-                    self._first = waiting
-                    return
+        if self._begun(await self._response.read()):
+            return
+        try:
+            async with asyncio.timeout(patience_s):
+                while not self._begun(await self._response.read()):
+                    pass
+        except TimeoutError:
+            detail = f"no piece of the answer within {patience_s:g} s of its head"
+            words = "The upstream took too long to answer."
+            raise Failure("upstream_timeout", words, detail=detail) from None
+
+    def _begun(self, data: bytes) -> bool:
+        """Whether the answer has begun with what was read."""
+        if not data:
+            self._reader.close()
+            raise Failure("upstream_truncated", "The upstream closed an empty stream.")
+        events = self._reader.feed(data)
+        self._first += events
+        for event in events:
+            if isinstance(event, UpstreamError):
+                failure = anthropic.stream_failure(event)
+                failure.answered = True
+                raise failure
+            if not isinstance(event, Ping | MessageStart):
+                return True
+        return False
 
     async def pump(self, take: Callable[[list[Event]], bool]) -> bool:
         """Hand the events of every upstream read to ``take`` at the moment they arrive.
@@ -209,7 +220,7 @@ async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> 
         response = await _send(pool, account, up, record)
         undo.callback(response.close)
         answer = Answer(account, pool, response)
-        await answer.begin()
+        await answer.begin(up.timeouts.first_byte_s)
         undo.pop_all()
     return answer
 

@@ -5,7 +5,8 @@ upstream can take it least. So a retry that costs an upstream work needs two thi
 
 - a *place*: at most :data:`SHARE` of the requests in flight are retries, or :data:`FLOOR`;
 - a *token*: requests earn :data:`SHARE` of a token each, and :data:`FLOOR` of them come every
-  second in any case; what is not used is kept for about :data:`WINDOW_S` seconds.
+  second in any case. What is not used is kept, for about :data:`WINDOW_S` seconds' worth, or for
+  half of what is in flight: when an account dies, its requests shall not stand in line.
 
 Who gets neither waits. Keys take turns, and one that had half of what was given lately leaves
 :data:`RESERVED` of the tokens to the others, so that its failures cannot use up what theirs need.
@@ -20,6 +21,8 @@ FLOOR = 3
 """Retries that are always in order: at the same time, and a second."""
 WINDOW_S = 10.0
 """How long tokens are kept."""
+AT_ONCE = 0.5
+"""Tokens there are at least after a calm time, for each request in flight."""
 RESERVED = 0.25
 """The part of the tokens kept for keys that hardly needed any."""
 HOLD_S = 1.0
@@ -43,8 +46,10 @@ class Retries:
     """The budget of one process."""
 
     def __init__(self) -> None:
-        self.level = FLOOR * WINDOW_S
-        """Tokens there are."""
+        self.used = 0.0
+        """Tokens taken and not yet earned again."""
+        self.in_flight = 0
+        """Requests under way, when that was last told."""
         self.recent = 0.0
         """Requests of the last :data:`WINDOW_S` seconds, about."""
         self._under_way: deque[Ticket] = deque()
@@ -59,7 +64,12 @@ class Retries:
     @property
     def capacity(self) -> float:
         """The most tokens that are kept."""
-        return max(FLOOR * WINDOW_S, SHARE * self.recent)
+        return max(FLOOR * WINDOW_S, SHARE * self.recent, AT_ONCE * self.in_flight)
+
+    @property
+    def level(self) -> float:
+        """Tokens there are; below zero where capacity has shrunk since they were taken."""
+        return self.capacity - self.used
 
     @property
     def waiting(self) -> int:
@@ -96,6 +106,7 @@ class Retries:
         that are under way or wait here.
         """
         self._refill(now, sent)
+        self.in_flight = in_flight
         places = max(FLOOR, int(SHARE * in_flight))
         granted: list[Ticket] = []
         while len(self._under_way) < places and (key := self._next()) is not None:
@@ -107,7 +118,7 @@ class Retries:
             ticket.granted = True
             ticket.until = now + HOLD_S
             self._under_way.append(ticket)
-            self.level -= 1
+            self.used += 1
             self._given[key] = self._given.get(key, 0.0) + 1
             granted.append(ticket)
         return granted
@@ -148,7 +159,7 @@ class Retries:
         self._now, self._sent = now, sent
         fades = math.exp(-past_s / WINDOW_S)
         self.recent = self.recent * fades + fresh / past_s * WINDOW_S * (1 - fades)
-        self.level = min(self.capacity, self.level + max(FLOOR * past_s, SHARE * fresh))
+        self.used = max(0.0, self.used - max(FLOOR * past_s, SHARE * fresh))
         self._given = {
             key: given * fades for key, given in self._given.items() if given * fades > 0.1
         }
