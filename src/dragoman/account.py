@@ -54,6 +54,7 @@ class Account:
         "probe_until",
         "provider",
         "reason",
+        "recent",
         "seed",
         "weight",
         "without",
@@ -85,6 +86,8 @@ class Account:
         """A hash of what is asked, with which credential: another one is another account."""
         self.seed = seed(name)
         self.in_flight = 0
+        self.recent = 0.0
+        """Requests sent to it in the last minutes, older ones counting less; ``Pool.tidy``."""
         self.freed: Callable[[], None] | None = None
         """Told about every request that ends, while somebody waits for that."""
         self.cool_until = 0.0
@@ -125,6 +128,7 @@ class Account:
         What runs here ends here, and counts there, too, for as long as it runs. Who still holds
         this account and sends with it uses the new credential.
         """
+        heir.recent = self.recent
         left = self.in_flight
         heir.in_flight += left
 

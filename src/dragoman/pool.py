@@ -15,6 +15,7 @@ keeps its load, its connections and its health, one that goes ends what it has b
 carries over a restart what must not be learned again the hard way.
 """
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -61,6 +62,8 @@ LOOK_S = 0.2
 """How often at most the limits that an account's answers tell are looked at."""
 RETIRE_S = 60.0
 """How long an account that went must have been idle before its connections are closed."""
+RECENT_S = 600.0
+"""The time in which a request comes to count e times less among an account's recent ones."""
 MOST_DETOURS = 100_000
 """Detours remembered; the one unused for longest is forgotten first."""
 
@@ -98,6 +101,7 @@ class Pool:
         """What hedging knows, while it is on."""
         self._clock = clock
         self._chance = chance
+        self._tidied = clock.mono()
 
     def snapshot(self) -> tuple[Account, ...]:
         """The accounts as they are now, draining ones too."""
@@ -107,6 +111,7 @@ class Pool:
 
     def trying(self, account: Account) -> None:
         """A request goes to an account; one that failed before gets no other until then."""
+        account.recent += 1
         if account.failures:
             account.probe_until = self._clock.mono() + PROBE_S
 
@@ -227,19 +232,33 @@ class Pool:
 
     # Where conversations went.
 
+    def remembers(self, conversation: int) -> bool:
+        """Whether it is known where a conversation's cache may be warm."""
+        known = self.detours.get(conversation)
+        return known is not None and known.until > self._clock.mono()
+
     def moved(self, wanted: Wanted, account: Account, life_s: float) -> None:
-        """Remember who served a conversation, if that was not its home: for ``life_s`` seconds its
-        cache there may be warm."""
+        """Remember who served a conversation: for ``life_s`` seconds its cache there may be warm.
+
+        Not where it is at home, unless it is one that is placed by its opening.
+        """
         self.detours.pop(wanted.conversation, None)
-        if account is home(wanted, self.roster) or account not in self.roster.members:
+        if account not in self.roster.members:
+            return
+        if not wanted.placed and account is home(wanted, self.roster):
             return
         self.detours[wanted.conversation] = Detour(account, self._clock.mono() + life_s)
         if len(self.detours) > MOST_DETOURS:
             del self.detours[next(iter(self.detours))]
 
     def tidy(self) -> None:
-        """Forget what is over: detours and exclusions. To be called once in a while."""
+        """Forget what is over: detours, exclusions and, little by little, requests. To be called
+        several times a minute."""
         now = self._clock.mono()
+        fade = math.exp((self._tidied - now) / RECENT_S)
+        self._tidied = now
+        for account in self._accounts:
+            account.recent *= fade
         for conversation in [one for one, detour in self.detours.items() if detour.until <= now]:
             del self.detours[conversation]
         for account in self._accounts:

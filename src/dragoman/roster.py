@@ -35,7 +35,7 @@ class Ring(NamedTuple):
 class Group:
     """Accounts of one priority that serve one model."""
 
-    __slots__ = ("accounts", "priority", "ring", "share", "stamp")
+    __slots__ = ("accounts", "counted", "priority", "ring", "share", "stamp", "usual")
 
     def __init__(self, accounts: Sequence[Account]) -> None:
         self.accounts = tuple(accounts)
@@ -43,6 +43,10 @@ class Group:
         self.ring = _ring(self.accounts) if len(self.accounts) >= RING_FROM else None
         self.share = 0.0
         """For a ring: the most requests in flight for an account of weight 1, at ``stamp``."""
+        self.usual = 0.0
+        """The average of the last minutes' requests, for a weight of 1, at ``counted``."""
+        self.counted = float("-inf")
+        """``mono()`` seconds, as ``stamp``."""
         self.stamp = float("-inf")
         """``mono()`` seconds."""
 

@@ -6,9 +6,15 @@ nobody, throttled and full accounts make the request wait outside (429 with the 
 while accounts that merely failed are tried all the same: a guess at health must not turn into an
 outage.
 
-Load is bounded: where accounts are busy, one that has more than its share of the requests in flight
-is passed over for the next, so that a shared opening or one busy conversation does not weigh on a
-single account while others idle. Below that conversations stay where they are.
+Load is bounded: where accounts are busy, one that has much more than its share of the requests in
+flight is passed over for the next, so that one busy conversation does not weigh on a single account
+while others idle. Below that conversations stay where they are.
+
+A prompt that is worth caching and that no account is known to hold goes first where its opening
+(tools and system) is likely to be warm: along the opening's own claims, to the first account that
+had no more than its share of the last minutes' requests. An opening that many conversations share
+thus spreads over as many accounts as it keeps busy, and no more. Where none of them has room, the
+lighter of the conversation's two best claims takes it. docs/routing.md has the measurements.
 
 A conversation that was served away from home has its warm cache there. Such detours are remembered
 for as long as the cache lives (``pool.py``) and handed in here: while it lasts, the account of a
@@ -39,7 +45,17 @@ NOT_TO_BE_ASKED = frozenset({"upstream_throttled", "upstream_refused", "upstream
 """Reasons for which an account that cools down is not even a last resort: it said so itself."""
 _REFUSED = frozenset({"upstream_refused", "upstream_unpaid"})
 BOUND = 1.25
-"""How much more than its share of the load an account may have beyond that."""
+"""How many times its share of the load an account may have beyond that."""
+EVEN = 1.05
+"""How many times its share of the last minutes' requests an account may have and still be given a
+new conversation for its opening's sake..."""
+FREE_RECENT = 4
+"""...and how many requests beyond that, so that a quiet pool does not spread what belongs together.
+"""
+OPENING_PLACES = 8
+"""Accounts that are looked at for an opening's sake."""
+RECENT_RECOUNT_S = 1.0
+"""How old a group's average of the last minutes' requests may be."""
 
 
 class Wanted(NamedTuple):
@@ -52,6 +68,11 @@ class Wanted(NamedTuple):
     max_attempts: int
     bound: bool = False
     """It holds thinking that only the organisation it was made for can read."""
+    placed: bool = False
+    """Its prompt is worth caching: it goes where it was served last or, where that is not known,
+    where its opening is."""
+    opening: int = 0
+    """64 bits of the tools and system of such a prompt, where nothing is known; else 0."""
 
 
 class Detour(NamedTuple):
@@ -76,13 +97,15 @@ def plan(
     wanted: Wanted, roster: Roster, now: float, detours: Detours = NO_DETOURS
 ) -> list[Account]:
     """Accounts to try, best first, at most ``max_attempts``; :class:`Moved` where the first is not
-    the conversation's home.
+    the conversation's home, or need not be.
 
     Raises ``no_account`` (nobody serves the model) or ``rate_limited`` (everybody is throttled or
     full).
     """
     groups = roster.groups(wanted.model)
     order = _order(groups, wanted, now)
+    if wanted.opening:
+        return _placed(order, groups, wanted, now)
     if wanted.bound or (detours and wanted.conversation in detours):
         return _kept(order, wanted, roster, (now, detours.get(wanted.conversation)))
     return order
@@ -139,6 +162,40 @@ def _available(groups: Sequence[Group], wanted: Wanted, now: float) -> tuple[lis
         if len(order) >= wanted.max_attempts:
             break
     return order, moved
+
+
+def _placed(
+    order: list[Account], groups: Sequence[Group], wanted: Wanted, now: float
+) -> list[Account]:
+    """The plan of a conversation that starts, or of which nothing is warm any more: where its
+    opening is likely to be warm, where there is room for it."""
+    first = order[0]
+    group = next(group for group in groups if group.priority == first.priority)
+    if not group.accounts[1:]:
+        return order
+    if not first.available(now, wanted.model):
+        return Moved(order)
+    usual = _usual(group, wanted.model, now)
+    there, _ = _available((group,), Wanted(wanted.model, wanted.opening, OPENING_PLACES), now)
+    for one in there[:OPENING_PLACES]:
+        if one.recent <= (EVEN * usual + FREE_RECENT) * one.weight:
+            chosen = one
+            break
+    else:
+        second = order[1] if order[1:] and order[1].priority == first.priority else first
+        chosen = second if second.recent / second.weight < first.recent / first.weight else first
+    found = [chosen, *(one for one in order if one is not chosen)]
+    return Moved(found[: wanted.max_attempts])
+
+
+def _usual(group: Group, model: str, now: float) -> float:
+    """The average of the last minutes' requests, for a weight of 1."""
+    if group.counted + RECENT_RECOUNT_S <= now:
+        group.counted = now
+        there = [one for one in group.accounts if one.available(now, model)]
+        weight = sum([one.weight for one in there])
+        group.usual = sum([one.recent for one in there]) / weight if there else 0.0
+    return group.usual
 
 
 def _kept(
@@ -244,8 +301,10 @@ def _share(accounts: Sequence[Account]) -> float:
 
 
 def _over(account: Account, share: float) -> bool:
-    """Whether an account has more than its share of the load."""
-    return account.in_flight >= FREE_LOAD and 0 < share * account.weight <= account.in_flight
+    """Whether an account has more than its share of the load, and some: who runs stays, since
+    moving costs the whole prompt."""
+    beyond = account.in_flight - FREE_LOAD
+    return beyond >= 0 and 0 < share * account.weight <= beyond
 
 
 def _last_resort(model: str, groups: Sequence[Group], now: float) -> list[Account]:
