@@ -54,12 +54,12 @@ class Road(Protocol):
         """The attempt that :meth:`another` allowed has been answered, or has failed."""
         ...
 
-    def moved(self, account: Account) -> None:
-        """This account has answered, and it may not be where the conversation lives."""
-        ...
-
     def spare(self, first: Account) -> Account | None:
         """A healthy account with room that may be asked beside the first."""
+        ...
+
+    def moved(self, account: Account) -> None:
+        """This account has answered, and it may not be where the conversation lives."""
         ...
 
 

@@ -68,8 +68,10 @@ class Race(Generic[T]):
             )
         if len(runs) > 1 and ended.account is not first:
             self._hedges.won += 1
-        record = self._request[1]
+        up, record = self._request
         record.account = ended.account.name
+        if up.road is not None:
+            up.road.moved(ended.account)
         return ended.answer
 
     def _second(self, first: Account) -> Account | None:
