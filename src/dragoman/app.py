@@ -18,6 +18,7 @@ from dragoman import build, routes
 from dragoman.account import Account, Terms
 from dragoman.auth import keyfile
 from dragoman.auth.keys import digest
+from dragoman.caches import Caches
 from dragoman.clock import SYSTEM, Clock
 from dragoman.config import Config, ConfigError
 from dragoman.control.api import application
@@ -27,6 +28,7 @@ from dragoman.control.server import AdminServer
 from dragoman.dialects.registry import CHAT
 from dragoman.errors import Blame, Failure
 from dragoman.gateway import Gateway
+from dragoman.health import NAME, Keeper
 from dragoman.hedges import Hedges
 from dragoman.http.call import Call
 from dragoman.http.forwarded import client_address
@@ -95,11 +97,13 @@ class App:
         self.thoughts = Thoughts(clock)
         self._turns = Turns(clock)
         self._hedges = Hedges(clock.mono)
+        self.caches = Caches()
         self.tally = Tally()
         self.pool = Pool((), clock)
         self.waiting = WaitingRoom(Room(self.pool.snapshot, clock), config.routing.queue_timeout_s)
         self.gateway, accounts = self._build(config)
         self.pool.change(accounts)
+        self._keeper = Keeper(Path(config.data_dir) / NAME, self.pool, clock)
         self.pool.hedges = self._hedges if config.routing.hedging else None
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
@@ -113,6 +117,7 @@ class App:
         """Listen. Gives back the bound address; raises OSError when it is taken."""
         server = self.config.server
         self.supervisor.listen(asyncio.get_running_loop())
+        self._keeper.open(self.supervisor.spawn, self._event)
         self._server = Server(
             self.handle,
             ServerLimits(
@@ -181,6 +186,7 @@ class App:
         if self._admin is not None:
             await self._admin.close()
         await self.supervisor.close()
+        await self._keeper.close()
         await self.pool.close()
         await self._converter.close()
         self._event("stopped")
@@ -299,6 +305,7 @@ class App:
             pool=self.pool,
             media=build.media(config, self._converter, self.clock),
             thoughts=self.thoughts,
+            caches=self.caches,
             waiting=self.waiting,
             turns=self._turns,
             options=build.options(config),
@@ -331,6 +338,8 @@ class App:
             usage.cache_write,
             usage.output,
             record.conversation,
+            record.cache,
+            record.cache_reason,
             failure.kind if failure else "",
             _detail(failure) if failure else "",
             record.missed,

@@ -18,6 +18,7 @@ from dragoman.elsewhere import Attempt, Missed
 from dragoman.errand import Search, Upstream
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, Reply, UpstreamError
+from dragoman.hub.usage import WireUsage
 from dragoman.pool import Pool
 from dragoman.record import Record
 from dragoman.routing import Moved
@@ -79,6 +80,12 @@ class Answer:
             if not isinstance(event, Ping | MessageStart):
                 return True
         return False
+
+    @property
+    def said(self) -> WireUsage | None:
+        """What the beginning of a stream that was not yet pumped says of usage."""
+        starts = [event.usage for event in self._first if isinstance(event, MessageStart)]
+        return starts[0] if starts else None
 
     async def pump(self, take: Callable[[list[Event]], bool]) -> bool:
         """Hand the events of every upstream read to ``take`` at the moment they arrive.

@@ -18,6 +18,7 @@ from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
 from dragoman.errand import Search, Upstream
 from dragoman.errors import Failure
+from dragoman.explain import HEADER, Watch
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
 from dragoman.hub.recall import Turn
@@ -43,7 +44,7 @@ _EVENT_STREAM = (
 class Exchange:
     """One request on its way to one answer."""
 
-    __slots__ = ("call", "dialect", "gw", "owner", "parsed", "record", "route", "ticket")
+    __slots__ = ("call", "dialect", "gw", "owner", "parsed", "record", "route", "ticket", "watch")
 
     def __init__(self, call: Call, dialect: Dialect, gw: Gateway, record: Record) -> None:
         self.call = call
@@ -56,6 +57,8 @@ class Exchange:
         self.ticket: Ticket | None = None
         self.owner = ""
         """The principal's id."""
+        self.watch: Watch | None = None
+        """Sees what becomes of the prompt cache, where there is one or the client asks."""
 
     def accept(self, parsed: Parsed, principal: Principal) -> None:
         """Take note of what is asked. Raises ``model_not_allowed``."""
@@ -80,8 +83,15 @@ class Exchange:
             self.record.conversation = f"{conversation:016x}"
         else:
             conversation = random.getrandbits(64)
-        self.route = asked.wanted(parsed, conversation, options.max_attempts)
-        return self.route
+        if parsed.marked or HEADER in self.call.headers:
+            identity = asked.identity(parsed, self.call.headers, principal.seed)
+            self.watch = Watch(self.gw, self.record, parsed, identity)
+            self.watch.asked = self.call.headers.get(HEADER) == "1"
+        route = asked.wanted(parsed, conversation, options.max_attempts)
+        if route.placed and options.affinity and not self.gw.pool.remembers(conversation):
+            route = asked.opened(route, parsed, principal.seed)
+        self.route = route
+        return route
 
     async def queue(
         self, wanted: routing.Wanted, refused: Failure, principal: Principal
@@ -93,12 +103,15 @@ class Exchange:
         gw = self.gw
         if self.parsed is not None and self.parsed.stream:
             self.keep_alive()
-        return await gw.waiting.wait(
+        plan = await gw.waiting.wait(
             principal.id,
             refused,
             lambda: routing.plan(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours),
             wanted.model,
         )
+        if self.watch is not None:
+            self.watch.sent = gw.clock.mono()
+        return plan
 
     def another(self, search: Search) -> Coroutine[Any, Any, Account]:
         """Where the request goes after a failure (``errand.Road``)."""
@@ -108,16 +121,16 @@ class Exchange:
         """The attempt after a failure is over (``errand.Road``)."""
         road.done(self.gw, search)
 
+    def spare(self, first: Account) -> Account | None:
+        """Who may be asked beside the first (``errand.Road``)."""
+        return road.spare(self.gw, self.route, first)
+
     def moved(self, account: Account) -> None:
         """Remember for the life of its cache where the conversation went (``errand.Road``)."""
         gw = self.gw
         if self.parsed is not None and gw.options.affinity:
             life_s = min(asked.cache_life_s(self.parsed), gw.options.affinity_ttl_s)
             gw.pool.moved(self.route, account, life_s)
-
-    def spare(self, first: Account) -> Account | None:
-        """Who may be asked beside the first (``errand.Road``)."""
-        return road.spare(self.gw, self.route, first)
 
     def keep_alive(self) -> None:
         """Let comments flow while upstream is silent, from now to the end of the stream."""
@@ -192,6 +205,8 @@ class Exchange:
             headers.append(("x-conversation-id", conversation))
         if record.warnings:
             headers.append(("x-dragoman-warnings", ", ".join(map(_warning, record.warnings))))
+        if self.watch is not None and self.watch.asked:
+            headers.append((HEADER, self.watch.line()))
         return headers
 
 

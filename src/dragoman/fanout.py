@@ -44,6 +44,8 @@ async def _whole(
 
     async def whole() -> Reply:
         reply, account = await attempts.whole(gw.pool, plan, up, record)
+        if exchange.watch is not None:
+            exchange.watch.begun(account.name, reply.usage)
         if reply.stop_reason == PAUSE:
             reply = await pauses.go_on(exchange, parsed, up, reply, account)
         return reply
@@ -53,6 +55,8 @@ async def _whole(
         usage = Usage()
         usage.fold(reply.usage)
         record.usage.add(usage)
+        if exchange.watch is not None:
+            exchange.watch.ended(usage)
         if parsed.remembers:
             exchange.remember(turn_of(reply.content, parsed.names))
     created = int(gw.clock.wall())
@@ -69,6 +73,8 @@ async def _stream(
 
         async def begin() -> attempts.Answer | pauses.Parts:
             answer = await attempts.stream(gw.pool, plan, up, record)
+            if exchange.watch is not None:
+                exchange.watch.begun(answer.account.name, answer.said)
             if parsed.searches:
                 parts = pauses.Parts(exchange, parsed, up, answer)
                 return await stack.enter_async_context(parts)
@@ -117,6 +123,8 @@ async def _pump(
         exchange.record.usage.add(usage)
     if listener is not None and parsed is not None:
         exchange.remember(listener.turn(parsed.names))
+    if exchange.watch is not None:
+        exchange.watch.ended(usage)
     call.write(writer.finish())
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dragoman.auth.keys import Keys
+from dragoman.caches import Caches
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
 from dragoman.dialects.chat import Caching
@@ -44,6 +45,8 @@ class Gateway(NamedTuple):
     pool: Pool
     media: Media
     thoughts: Memory
+    caches: Caches
+    """What upstream's prompt caches hold; survives reloads."""
     waiting: WaitingRoom
     turns: Turns
     options: Options

@@ -44,6 +44,9 @@ class Record(Struct):
     """How many of them were ambiguous."""
     hedged: bool = False
     """A second account was asked as well, because the first took unusually long."""
+    cache: str = ""
+    """What became of the prompt cache; empty where the request had no cache marks."""
+    cache_reason: str = ""
 
     def fail(self, failure: Failure) -> None:
         """Note the failure that ended the request, and the outcome it means."""

@@ -88,9 +88,13 @@ async def converse(exchange: Exchange) -> None:
             await stream(exchange, parsed, plan, up)
         else:
             reply, account = await attempts.whole(gw.pool, plan, up, record)
+            if exchange.watch is not None:
+                exchange.watch.begun(account.name, reply.usage)
             if reply.stop_reason == PAUSE:
                 reply = await pauses.go_on(exchange, parsed, up, reply, account)
             record.usage.fold(reply.usage)
+            if exchange.watch is not None:
+                exchange.watch.ended(record.usage)
             if parsed.remembers:
                 exchange.remember(turn_of(reply.content, parsed.names))
             created = int(gw.clock.wall())
@@ -115,11 +119,15 @@ async def stream(
         return not call.paused
 
     begun = await attempts.stream(gw.pool, plan, up, record)
+    if exchange.watch is not None:
+        exchange.watch.begun(begun.account.name, begun.said)
     async with pauses.Parts(exchange, parsed, up, begun) if parsed.searches else begun as answer:
         exchange.begin()
         exchange.forget_request(parsed, up)
         while not await answer.pump(relay):
             await call.drained()
+        if exchange.watch is not None:
+            exchange.watch.ended(record.usage)
         if listener is not None:
             exchange.remember(listener.turn(parsed.names))
         # The client has its end before the upstream connection is brought to its own.

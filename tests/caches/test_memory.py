@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw
 
 from dragoman.caches import Caches, Seen, Verdict, fingerprint
 from dragoman.caches.counts import MAX_NAMES, OTHER, Counts, Label
+from dragoman.caches.fingerprint import WIDTH, Fingerprint
 from dragoman.caches.memory import Place
 from dragoman.caches.mirror import Left
 from dragoman.codec import jsonio
@@ -49,6 +50,11 @@ def say(*texts: str, ttl: str = "5m", **fields: Any) -> Request:
     return made
 
 
+def _gaps(new: Fingerprint) -> set[int]:
+    """Places of the output format, of ``tool_choice`` and of ``thinking``, which are no blocks."""
+    return {new.tools, new.head, new.head + 1}
+
+
 class Upstream:
     """Accounts with caches, and a gateway's memory beside them."""
 
@@ -61,15 +67,17 @@ class Upstream:
 
     def ask(self, request: Request, account: str = "a", conversation: int = 1) -> Verdict:
         new = fingerprint(request)
-        marks = {mark.block: mark for mark in new.marks}
-        self.sizes.update({new.blocks[mark.block]: mark.size for mark in new.marks})
+        marks = {mark.place: mark for mark in new.marks}
+        blocks = [at for at in range(len(new.row) // WIDTH) if at not in _gaps(new)]
+        names = {at: new.beginning(at).to_bytes(8, signed=True) for at in blocks}
+        self.sizes.update({names[mark.place]: mark.size for mark in new.marks})
         segments = [
             Segment(
-                block,
-                self.sizes.get(block, 0),
+                names[at],
+                self.sizes.get(names[at], 0),
                 "" if at not in marks else "1h" if marks[at].life_s > 300 else "5m",
             )
-            for at, block in enumerate(new.blocks)
+            for at in blocks
         ]
         cache = self.kept.setdefault((account, request.model), PromptCache())
         use = cache.use(segments, LEAST, self.now)

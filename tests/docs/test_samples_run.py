@@ -24,7 +24,11 @@ from tests.gateway_process import GatewayProcess, gateway
 
 KEY = "sk-" + "0" * 48
 KEYS = f"keys: [{{name: docs, key: {KEY}}}]\n"
-PAGES = {"README.md": "README.zh-CN.md", "docs/guide.md": "docs/zh/guide.md"}
+PAGES = {
+    "README.md": "README.zh-CN.md",
+    "docs/guide.md": "docs/zh/guide.md",
+    "docs/caching.md": "docs/zh/caching.md",
+}
 FOUND = [sample for pair in PAGES.items() for page in pair for sample in samples(page)]
 DOCUMENTED = "http://127.0.0.1:8080"
 DOCUMENTED_ADMIN = "http://127.0.0.1:8081"

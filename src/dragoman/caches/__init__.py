@@ -6,7 +6,7 @@ mirror of it: after every answer it notes which beginnings were marked and when 
 with the next request of the conversation it says what should have been read, what was, and, where
 that is less than the request before left behind, why.
 
-``fingerprint`` turns a request into a chain of hashes; ``mirror`` is what one account keeps of one
+``fingerprint`` turns a request into a row of hashes; ``mirror`` is what one account keeps of one
 conversation for one model; ``verdict`` is what comes of comparing the two; ``memory`` holds all of
 it, bounded; ``counts`` counts what came out. All of it is pure: time is passed in as ``mono()``
 seconds.

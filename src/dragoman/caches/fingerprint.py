@@ -1,19 +1,19 @@
-"""A request as a chain of hashes, in the order in which upstream reads it: tools, system, messages.
+"""A request as a row of hashes, in the order in which upstream reads it: tools, system, messages.
 
-Every block has a hash of everything up to and including it, so two requests are the same up to a
-block if, and only if, its hashes are the same, and the first difference is found by halving. What
-upstream takes for part of a beginning without being a block goes in where it takes effect: an
-output format before the system prompt, ``tool_choice`` and ``thinking`` before the messages (the
-vendor's table of what invalidates a cache). Marks themselves are left out: they move and change
-nothing.
+Two requests begin alike as far as their rows do, and rows are short, so the first difference is
+found by comparing bytes and halving. What upstream takes for part of a beginning without being a
+block stands in the row where it takes effect: the output format before the system prompt,
+``tool_choice`` and ``thinking`` before the messages (the vendor's table of what invalidates a
+cache). Marks themselves are left out: they move and change nothing.
 
-SHA-256, cut to eight bytes: processors do it in hardware, which makes it twice as fast as BLAKE2
-(docs/decisions/0016).
+The hash is Python's own of bytes: SipHash, 64 bits, keyed by chance at the start of the process, so
+that it says nothing to anybody else and cannot be forged from outside. It costs a fifth of what
+BLAKE2 or SHA-256 do (docs/decisions/0016). The rows live and die with the process.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from array import array
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
 
 from msgspec import UNSET, Raw
 
@@ -24,7 +24,6 @@ from dragoman.hub.request import (
     Cached,
     Document,
     Image,
-    Message,
     RedactedThinking,
     Request,
     Text,
@@ -39,64 +38,75 @@ WIDTH = 8
 """Bytes of a hash."""
 LIFE_S = {"5m": 300.0, "1h": 3600.0}
 """Seconds a marked beginning is kept after its last use, by ``ttl``."""
+BETWEEN = 2
+"""Places of a row between the system prompt and the messages: ``tool_choice``, ``thinking``."""
 _SAMPLE = 4096
 _WHOLE = 4 * _SAMPLE
 """A picture's data up to this size is hashed as a whole, a longer one by its length, its beginning,
 its middle and its end: compressed data that differs somewhere differs in these."""
-_ROLES = {"user": b"u", "assistant": b"a", "system": b"s"}
-
-
-class _Hash(Protocol):
-    def update(self, data: bytes | Raw, /) -> None: ...
-    def digest(self) -> bytes: ...
-    def copy(self) -> "_Hash": ...
+_ASSISTANT = 0x5BD1E995_5BD1E995
+_SYSTEM = 0x2545F491_4F6CDD1D
 
 
 class Mark(NamedTuple):
     """A cache breakpoint."""
 
-    block: int
-    """The block after which it stands, counted from the first tool."""
+    place: int
+    """The place in the row after which it stands."""
     life_s: float
     size: int
     """Bytes of everything up to there."""
 
 
-class Settings(NamedTuple):
-    """Hashes of what is said of the request as a whole; 0: nothing."""
+class Suspects(NamedTuple):
+    """What may cost the cache, by what people have seen, though the vendor does not say so. It is
+    not part of the row, and thought of only when less was read than should have been."""
 
-    format: int
-    tool_choice: int
     thinking: int
-    """Kind and budget of thinking."""
-    # What may cost the cache, by what the vendor says or people have seen, and is not part of the
-    # chain: it is thought of only when less was read than should have been.
-    thinking_details: int
+    """Hash of all that is said of it, not only kind and budget."""
     effort: int
     images: int
+    """How many there are."""
 
 
 class Fingerprint(NamedTuple):
     """What is kept of a request: no text, only hashes, counts and sizes."""
 
-    blocks: list[bytes]
-    """The hash up to and including each block."""
+    row: bytes
+    """Tools, output format, texts of the system prompt, ``tool_choice``, ``thinking``, and every
+    block of the messages; :data:`WIDTH` bytes each."""
     tools: int
-    """How many of the blocks are tools."""
+    """How many tools there are."""
     head: int
-    """How many of the blocks are tools or system prompt."""
+    """How many places are before ``tool_choice``."""
     ends: list[int]
-    """Where each of the client's messages ends: blocks up to there."""
+    """Places up to the end of each of the client's messages."""
     clients: list[int]
     """For each of ``ends`` the client's own number of that message."""
     marks: list[Mark]
-    settings: Settings
+    suspects: Suspects
 
     @property
-    def chain(self) -> bytes:
-        """The hashes at the ends of tools, of texts of the system prompt, and of messages."""
-        blocks = self.blocks
-        return b"".join(blocks[: self.head]) + b"".join([blocks[end - 1] for end in self.ends])
+    def first(self) -> int:
+        """The place of the first block of the messages."""
+        return self.head + BETWEEN
+
+    def beginning(self, place: int) -> int:
+        """Hash of everything up to and including a place."""
+        return hash(self.row[: (place + 1) * WIDTH])
+
+    def short_row(self) -> bytes:
+        """The row with one place for each of the client's messages."""
+        first, row = self.first, self.row
+        if len(self.ends) * WIDTH == len(row) - first * WIDTH:
+            return row
+        places: list[int] = []
+        start = first
+        for end in self.ends:
+            piece = row[start * WIDTH : end * WIDTH]
+            places.append(hash(piece))
+            start = end
+        return row[: first * WIDTH] + array("q", places).tobytes()
 
 
 def fingerprint(
@@ -105,53 +115,101 @@ def fingerprint(
     joins: Sequence[tuple[int, int, int]] = (),
 ) -> Fingerprint:
     """Hash a request. ``origins`` and ``joins`` are those of the parsed request: which of the
-    client's messages made what of it; without, messages are numbered as upstream sees them.
-
-    Costs about 0.6 µs for each block and 0.6 µs for each KB.
-    """
-    out = _Chain()
+    client's messages made what of it; without, messages are numbered as upstream sees them."""
+    notes = _Notes()
     tools = request.tools if request.tools is not UNSET else ()
     for tool in tools:
         if isinstance(tool, Tool):
-            out.add(_tool(tool), tool.cache_control)
+            notes.add(_tool(tool), len(tool.input_schema), tool.cache_control)
         else:
-            out.add((b"raw", tool), UNSET)
-    settings = _settings(request)
-    out.mix(settings.format)
+            notes.add(hash(bytes(tool)), len(tool), UNSET)
+    config, thinking = request.output_config, request.thinking
+    notes.row.append(0 if config is UNSET else _number(config.format))
     for text in request.system if request.system is not UNSET else ():
-        out.add((text.text,), text.cache_control)
-    out.mix(settings.tool_choice)
-    out.mix(settings.thinking)
-    head = len(out.blocks)
-    ends: list[int] = []
-    clients: list[int] = []
-    more = _by_message(joins)
-    images = 0
-    for at, message in enumerate(request.messages):
-        client = origins[at] if at < len(origins) else at
-        starts = more.get(at)
-        before = len(out.blocks)
-        out.role(message)
-        for number, block in enumerate(message.content):
-            if starts is not None and number in starts:
-                if number:
-                    _close(out, before, ends, clients, client)
-                    before = len(out.blocks)
-                client = starts[number]
-            images += block.__class__ is Image
-            out.add(_parts(block), _control(block))
-        _close(out, before, ends, clients, client)
-    if request.cache_control is not UNSET and out.blocks:
-        out.mark(request.cache_control)
-    settings = settings._replace(images=images)
-    return Fingerprint(out.blocks, len(tools), head, ends, clients, out.marks, settings)
+        notes.add(hash(bytes(text.text)), len(text.text), text.cache_control)
+    head = len(notes.row)
+    notes.row.append(_number(request.tool_choice))
+    notes.row.append(
+        0 if thinking is UNSET else _number([thinking.type, thinking.budget_tokens or None])
+    )
+    notes.messages(request, origins, joins)
+    if request.cache_control is not UNSET:
+        notes.mark(request.cache_control)
+    suspects = Suspects(
+        _number(thinking), 0 if config is UNSET else _number(config.effort), notes.images
+    )
+    row = array("q", notes.row).tobytes()
+    return Fingerprint(row, len(tools), head, notes.ends, notes.clients, notes.marks, suspects)
 
 
-def _close(out: "_Chain", before: int, ends: list[int], clients: list[int], client: int) -> None:
-    """One of the client's messages ends here, if it left anything."""
-    if len(out.blocks) > before:
-        ends.append(len(out.blocks))
-        clients.append(client)
+class _Notes:
+    """The row as it grows, and what is noted on the way."""
+
+    __slots__ = ("clients", "ends", "images", "marks", "row", "size")
+
+    def __init__(self) -> None:
+        self.row: list[int] = []
+        self.ends: list[int] = []
+        self.clients: list[int] = []
+        self.marks: list[Mark] = []
+        self.size = 0
+        self.images = 0
+
+    def add(self, hashed: int, size: int, control: Cached) -> None:
+        """One more block."""
+        self.row.append(hashed)
+        self.size += size
+        if control is not UNSET:
+            self.mark(control)
+
+    def mark(self, control: Cached) -> None:
+        """A breakpoint after the last block."""
+        ttl = control.ttl if control is not UNSET and control.ttl is not UNSET else "5m"
+        at = len(self.row) - 1
+        if self.marks and self.marks[-1].place == at:
+            self.marks.pop()
+        self.marks.append(Mark(at, LIFE_S.get(ttl, LIFE_S["5m"]), self.size))
+
+    def messages(
+        self, request: Request, origins: Sequence[int], joins: Sequence[tuple[int, int, int]]
+    ) -> None:
+        """The blocks of all messages. A text, which most are, is hashed here and now."""
+        row, more = self.row, _by_message(joins)
+        for at, message in enumerate(request.messages):
+            client = origins[at] if at < len(origins) else at
+            starts = more.get(at) if more else None
+            role = message.role
+            salt = 0 if role == "user" else _ASSISTANT if role == "assistant" else _SYSTEM
+            before = len(row)
+            for number, block in enumerate(message.content):
+                if starts is not None and number in starts:
+                    self.close(before, client)
+                    before, client = len(row), starts[number]
+                if isinstance(block, Text):
+                    text = bytes(block.text)
+                    row.append(hash(text) ^ salt)
+                    self.size += len(text)
+                    control = block.cache_control
+                else:
+                    row.append(self._other(block) ^ salt)
+                    control = _control(block)
+                if control is not UNSET:
+                    self.mark(control)
+            self.close(before, client)
+
+    def close(self, before: int, client: int) -> None:
+        """One of the client's messages ends here, if it left anything."""
+        if len(self.row) > before:
+            self.ends.append(len(self.row))
+            self.clients.append(client)
+
+    def _other(self, block: Block) -> int:
+        """The hash of what is no text."""
+        if isinstance(block, Image):
+            self.images += 1
+        parts = _parts(block)
+        self.size += _size(parts)
+        return hash(parts)
 
 
 def _by_message(joins: Sequence[tuple[int, int, int]]) -> dict[int, dict[int, int]]:
@@ -162,96 +220,55 @@ def _by_message(joins: Sequence[tuple[int, int, int]]) -> dict[int, dict[int, in
     return found
 
 
-class _Chain:
-    """The running hash, and what has been noted on the way."""
+_Parts = tuple[Any, ...]
+"""Texts, bytes, numbers, and parts within parts."""
 
-    __slots__ = ("_hash", "blocks", "marks", "size")
 
-    def __init__(self) -> None:
-        self._hash: _Hash = hashlib.sha256(usedforsecurity=False)
-        self.blocks: list[bytes] = []
-        self.marks: list[Mark] = []
-        self.size = 0
-
-    def mix(self, value: int) -> None:
-        """Let a setting take effect from here on."""
-        if value:
-            self._hash.update(b"%x;" % value)
-
-    def role(self, message: Message) -> None:
-        self._hash.update(_ROLES[message.role])
-
-    def add(self, parts: Sequence[bytes | Raw], control: Cached) -> None:
-        """One more block. A JSON string literal ends itself; other parts are told apart by a NUL,
-        which is in none of them."""
-        running = self._hash
-        size = 0
-        for part in parts:
-            running.update(part)
+def _size(parts: _Parts) -> int:
+    size = 0
+    for part in parts:
+        if isinstance(part, bytes):
             size += len(part)
-        running.update(b"\0")
-        self.size += size
-        self.blocks.append(running.copy().digest()[:WIDTH])
-        if control is not UNSET:
-            self.mark(control)
-
-    def mark(self, control: Cached) -> None:
-        """A breakpoint after the last block."""
-        ttl = control.ttl if control is not UNSET and control.ttl is not UNSET else "5m"
-        at = len(self.blocks) - 1
-        if self.marks and self.marks[-1].block == at:
-            self.marks.pop()
-        self.marks.append(Mark(at, LIFE_S.get(ttl, LIFE_S["5m"]), self.size))
+        elif isinstance(part, tuple):
+            size += _size(cast("_Parts", part))
+    return size
 
 
-def _tool(tool: Tool) -> tuple[bytes | Raw, ...]:
-    description = tool.description if tool.description is not UNSET else b""
-    strict = b"\0strict" if tool.strict is True else b"\0"
-    return tool.name.encode(), b"\0", description, strict, tool.input_schema
+def _tool(tool: Tool) -> int:
+    description = b"" if tool.description is UNSET else bytes(tool.description)
+    return hash((tool.name, description, tool.strict is True, bytes(tool.input_schema)))
 
 
-def _parts(block: Block) -> tuple[bytes | Raw, ...]:
+def _parts(block: Block) -> _Parts:
     """What a block is made of, without its mark."""
     if isinstance(block, Text):
-        return (block.text,)
+        return (bytes(block.text),)
     if isinstance(block, ToolUse):
-        return b"use\0", block.id.encode(), b"\0", block.name.encode(), b"\0", block.input
+        return "use", block.id, block.name, bytes(block.input)
     if isinstance(block, ToolResult):
-        return tuple(_result(block))
+        inner = () if block.content is UNSET else tuple([_parts(part) for part in block.content])
+        return "result", block.tool_use_id, block.is_error, inner
     if isinstance(block, Thinking):
-        return b"thinking", block.thinking, block.signature
+        return "thinking", bytes(block.thinking), bytes(block.signature)
     if isinstance(block, RedactedThinking):
-        return b"redacted", block.data
+        return "redacted", bytes(block.data)
     if isinstance(block, Image | Document):
-        return b"media", *_source(block)
-    return b"raw", block
+        return _media(block)
+    return "raw", bytes(block)
 
 
-def _result(block: ToolResult) -> Iterator[bytes | Raw]:
-    yield b"error\0" if block.is_error else b"result\0"
-    yield block.tool_use_id.encode()
-    for part in block.content if block.content is not UNSET else ():
-        yield b"\0"
-        yield from _parts(part)
-
-
-def _source(block: Image | Document) -> Iterator[bytes | Raw]:
+def _media(block: Image | Document) -> _Parts:
     source = block.source
     if isinstance(source, UrlSource):
-        yield source.url
-        return
-    yield source.media_type.encode()
-    data = source.data
-    if isinstance(source, Base64Source) and len(data) > _WHOLE:
-        view = memoryview(data)
-        middle = len(view) // 2
-        yield b"\0%d\0" % len(view)
-        for at in (0, middle, len(view) - _SAMPLE):
-            yield bytes(view[at : at + _SAMPLE])
-    else:
-        yield data
-    if isinstance(block, Document) and block.title is not UNSET:
-        yield block.title
+        return "url", bytes(source.url)
+    title = bytes(block.title) if isinstance(block, Document) and block.title is not UNSET else b""
+    kind, data = source.media_type, source.data
+    if not isinstance(source, Base64Source) or len(data) <= _WHOLE:
+        return "data", kind, title, bytes(data)
+    view = memoryview(data)
+    size = len(view)
+    begins = (0, size // 2, size - _SAMPLE)
+    return "data", kind, title, size, *[bytes(view[at : at + _SAMPLE]) for at in begins]
 
 
 def _control(block: Block) -> Cached:
@@ -260,35 +277,20 @@ def _control(block: Block) -> Cached:
     return block.cache_control
 
 
-def _settings(request: Request) -> Settings:
-    """``images`` is counted later."""
-    choice, thinking, config = request.tool_choice, request.thinking, request.output_config
-    form = effort = kind = details = 0
-    if config is not UNSET:
-        form = _number(config.format)
-        effort = _number(config.effort)
-    if thinking is not UNSET:
-        kind = _number([thinking.type, thinking.budget_tokens or None])
-        details = _number(thinking)
-    return Settings(form, _number(choice), kind, details, effort, 0)
-
-
 def _number(value: object) -> int:
     """A hash of a small value; 0 where it is left out."""
-    if value is UNSET:
-        return 0
-    hashed = hashlib.sha256(jsonio.encode(value), usedforsecurity=False).digest()
-    return int.from_bytes(hashed[:WIDTH])
+    return 0 if value is UNSET else hash(jsonio.encode(value))
 
 
-def common(chain: bytes, other: bytes) -> int:
-    """How many hashes two chains have in common at their beginning."""
-    low, high = 0, min(len(chain), len(other)) // WIDTH
+def common(row: bytes, other: bytes) -> int:
+    """How many places two rows have in common at their beginning."""
+    low, high = 0, min(len(row), len(other)) // WIDTH
+    if row[: high * WIDTH] == other[: high * WIDTH]:
+        return high
     while low < high:
-        middle = (low + high) // 2
-        at = middle * WIDTH
-        if chain[at : at + WIDTH] == other[at : at + WIDTH]:
-            low = middle + 1
+        middle = (low + high + 1) // 2
+        if row[low * WIDTH : middle * WIDTH] == other[low * WIDTH : middle * WIDTH]:
+            low = middle
         else:
-            high = middle
+            high = middle - 1
     return low

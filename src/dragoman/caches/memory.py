@@ -15,7 +15,7 @@ from dragoman.caches.mirror import (
     Line,
     Mirror,
     changed,
-    entries,
+    places,
     suspected,
 )
 from dragoman.caches.verdict import Reason, Verdict
@@ -157,12 +157,12 @@ def _latest(places: dict[Place, Mirror], model: str) -> Mirror:
 def _why(mirror: Mirror, seen: Seen) -> Reason | None:
     """Why less was read than the request before left; None where all of it was."""
     left, new = seen.left, seen.new
-    chain = new.chain
-    line, shared = mirror.nearest(chain)
+    row = new.short_row()
+    line, shared = mirror.nearest(row)
     if line is None:
         return Reason("first_request")
     if shared < line.covered:
-        return _left_it(seen, line, shared, entries(chain))
+        return _left_it(seen, line, shared, places(row))
     if left.read >= line.tokens * NEARLY:
         return None
     if line.made > left.sent:
@@ -172,11 +172,11 @@ def _why(mirror: Mirror, seen: Seen) -> Reason | None:
     kept = mirror.reachable(new, None)
     if kept is None or kept.tokens < line.tokens * NEARLY:
         return Reason("out_of_reach")
-    return suspected(line.settings, new.settings)
+    return suspected(line.suspects, new.suspects)
 
 
 def _left_it(seen: Seen, line: Line, shared: int, length: int) -> Reason | None:
-    """A request of ``length`` hashes that does not go on from what the one before it left."""
+    """A request of ``length`` places that does not go on from what the one before it left."""
     left, new = seen.left, seen.new
     if shared == length:
         # The same again, or its beginning only: all of it may be kept from earlier.

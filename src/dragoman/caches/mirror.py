@@ -2,7 +2,7 @@
 
 Upstream keeps the beginning up to each mark, and looks for a kept beginning at each mark of a new
 request and up to twenty blocks before it. :class:`Mirror` does the same with hashes, so it knows
-what should be read. Beside that it remembers the last requests as chains of hashes, to say where a
+what should be read. Beside that it remembers the last requests as rows of hashes, to say where a
 new one leaves them: several, because one conversation id may carry more than one line of messages
 (an agent and its helpers).
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from dragoman.caches.fingerprint import WIDTH, Fingerprint, Settings, common
+from dragoman.caches.fingerprint import BETWEEN, WIDTH, Fingerprint, Mark, Suspects, common
 from dragoman.caches.verdict import Kind, Reason
 
 LOOKBACK = 20
@@ -37,17 +37,20 @@ class Point(Struct, gc=False):
     made: float
     """When it was there at the latest: when the answer to the request that wrote it had begun."""
     expires: float
+    place: int
+    """Where it ends."""
 
 
 class Line(Struct, gc=False):
     """The last request of one line of messages."""
 
-    chain: bytes
+    row: bytes
+    """One place for each of the client's messages."""
     tools: int
     head: int
-    settings: Settings
+    suspects: Suspects
     covered: int
-    """Hashes of the chain up to the last mark."""
+    """Places of the row up to the last mark."""
     tokens: int
     """Tokens up to the last mark, which upstream read or wrote."""
     made: float
@@ -72,35 +75,37 @@ class Mirror:
     __slots__ = ("lines", "points")
 
     def __init__(self) -> None:
-        self.points: dict[bytes, Point] = {}
+        self.points: dict[int, Point] = {}
+        """By the hash of the beginning."""
         self.lines: list[Line] = []
 
     @property
     def size(self) -> int:
         """Bytes it takes, roughly."""
-        chains = sum([len(line.chain) for line in self.lines])
-        return len(self.points) * _POINT_BYTES + len(self.lines) * _LINE_BYTES + chains
+        rows = sum([len(line.row) for line in self.lines])
+        return len(self.points) * _POINT_BYTES + len(self.lines) * _LINE_BYTES + rows
 
     def reachable(self, new: Fingerprint, sent: float | None) -> Point | None:
         """The longest kept beginning that upstream would look at, if it is kept at ``sent``; at any
         time where that is None."""
-        points = self.points
-        if not points:
-            return None
-        blocks = new.blocks
-        for mark in reversed(new.marks):
-            for at in range(mark.block, max(-1, mark.block - LOOKBACK), -1):
-                point = points.get(blocks[at])
-                if point is not None and (sent is None or point.made <= sent < point.expires):
-                    return point
-        return None
+        marks = [mark.place for mark in new.marks]
+        best: Point | None = None
+        for name, point in self.points.items():
+            at = point.place
+            if best is not None and best.place >= at:
+                continue
+            if sent is not None and not point.made <= sent < point.expires:
+                continue
+            if _looks_at(marks, at, new) and new.beginning(at) == name:
+                best = point
+        return best
 
-    def nearest(self, chain: bytes) -> tuple[Line | None, int]:
-        """The remembered line that has most in common with a chain, and how many hashes."""
+    def nearest(self, row: bytes) -> tuple[Line | None, int]:
+        """The remembered line that has most in common with a short row, and how many places."""
         best: Line | None = None
         most = -1
         for line in self.lines:
-            shared = common(line.chain, chain)
+            shared = common(line.row, row)
             if shared >= most:
                 best, most = line, shared
         return best, max(most, 0)
@@ -115,21 +120,21 @@ class Mirror:
             if not point.exact and 1 <= 2 * left.read // max(point.tokens, 1) < 4:
                 point.tokens, point.exact = left.read, True
         for mark in new.marks:
-            self._keep(new, mark.block, mark.life_s, left, tokens * mark.size // max(last.size, 1))
+            self._keep(new, mark, left, tokens * mark.size // max(last.size, 1))
         self._tidy(left.now)
-        expires = self.points[new.blocks[last.block]].expires
+        expires = self.points[new.beginning(last.place)].expires
         self._remember(new, tokens, left, expires)
         return expires
 
-    def _keep(self, new: Fingerprint, block: int, life_s: float, left: Left, tokens: int) -> None:
+    def _keep(self, new: Fingerprint, mark: Mark, left: Left, tokens: int) -> None:
         """A marked beginning is kept, or kept longer."""
-        name = new.blocks[block]
+        name, life_s = new.beginning(mark.place), mark.life_s
         known = self.points.pop(name, None)
-        exact = block == new.marks[-1].block
+        exact = mark.place == new.marks[-1].place
         if known is None:
             if exact or tokens >= left.least:
                 expires = left.sent + life_s
-                self.points[name] = Point(tokens, exact, life_s, left.now, expires)
+                self.points[name] = Point(tokens, exact, life_s, left.now, expires, mark.place)
             return
         if known.expires <= left.sent:
             known.life_s, known.made = life_s, left.now
@@ -149,55 +154,67 @@ class Mirror:
         self.points = points
 
     def _remember(self, new: Fingerprint, tokens: int, left: Left, expires: float) -> None:
-        chain = new.chain
-        nearest, shared = self.nearest(chain)
+        row = new.short_row()
+        nearest, shared = self.nearest(row)
         if nearest is not None and (shared >= nearest.covered or nearest.expires <= left.now):
             # Gone on with, or of no use any more; a line that was left may be gone back to.
             self.lines.remove(nearest)
         covered = covers(new)
         self.lines.append(
-            Line(chain, new.tools, new.head, new.settings, covered, tokens, left.now, expires)
+            Line(row, new.tools, new.head, new.suspects, covered, tokens, left.now, expires)
         )
         del self.lines[:-MAX_LINES]
 
 
 def covers(new: Fingerprint) -> int:
-    """Hashes of a chain up to the last mark."""
-    last = new.marks[-1].block + 1
-    return min(last, new.head) + sum([end <= last for end in new.ends])
+    """Places of a short row up to the last mark."""
+    last = new.marks[-1].place + 1
+    if last <= new.head:
+        return last
+    return new.first + sum([end <= last for end in new.ends])
+
+
+def _looks_at(marks: Sequence[int], at: int, new: Fingerprint) -> bool:
+    """Whether upstream, looking back from one of the marks, comes to a place. Places that are no
+    blocks do not count."""
+    for mark in marks:
+        back = mark - at
+        if at < new.tools <= mark:
+            back -= 1
+        if at < new.head <= mark:
+            back -= BETWEEN
+        if 0 <= back < LOOKBACK:
+            return True
+    return False
 
 
 def changed(line: Line, new: Fingerprint, shared: int) -> Reason:
-    """What the first difference is, after ``shared`` equal hashes. It stands before both ends."""
-    if shared < max(line.tools, new.tools):
+    """What the first difference is, after ``shared`` equal places. It stands before both ends."""
+    tools, head = max(line.tools, new.tools), max(line.head, new.head)
+    if shared < tools:
         return Reason("tools_changed")
-    before, after = line.settings, new.settings
-    if before.format != after.format:
+    if shared == tools:
         return Reason("format_changed")
-    if shared < max(line.head, new.head):
+    if shared < head:
         return Reason("system_changed")
-    if before.tool_choice != after.tool_choice:
+    if shared == head:
         return Reason("tool_choice_changed")
-    if before.thinking != after.thinking:
+    if shared < new.first:
         return Reason("thinking_changed")
-    return Reason("message_changed", str(new.clients[shared - new.head]))
+    return Reason("message_changed", str(new.clients[shared - new.first]))
 
 
-_SUSPECTS: Sequence[tuple[str, Kind]] = (
-    ("thinking_details", "thinking_changed"),
-    ("effort", "effort_changed"),
-    ("images", "images_changed"),
-)
+_SUSPECTS: Sequence[Kind] = ("thinking_changed", "effort_changed", "images_changed")
 
 
-def suspected(before: Settings, after: Settings) -> Reason:
+def suspected(before: Suspects, after: Suspects) -> Reason:
     """What may have cost a cache that should have been read."""
-    for name, kind in _SUSPECTS:
-        if getattr(before, name) != getattr(after, name):
+    for one, other, kind in zip(before, after, _SUSPECTS, strict=True):
+        if one != other:
             return Reason(kind)
     return Reason("unexplained")
 
 
-def entries(chain: bytes) -> int:
-    """How many hashes a chain holds."""
-    return len(chain) // WIDTH
+def places(row: bytes) -> int:
+    """How many places a row has."""
+    return len(row) // WIDTH

@@ -39,6 +39,9 @@ class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="re
     cache_write_tokens: int = 0
     output_tokens: int = 0
     conversation: str = ""
+    cache: str = ""
+    """``hit``, ``partial``, ``miss``, ``written`` or ``off``; without cache marks empty."""
+    cache_reason: str = ""
     error: str = ""
     detail: str = ""
     missed: tuple[Miss, ...] = ()
