@@ -87,11 +87,8 @@ class Exchange:
             identity = asked.identity(parsed, self.call.headers, principal.seed)
             self.watch = Watch(self.gw, self.record, parsed, identity)
             self.watch.asked = self.call.headers.get(HEADER) == "1"
-        route = asked.wanted(parsed, conversation, options.max_attempts)
-        if route.placed and options.affinity and not self.gw.pool.remembers(conversation):
-            route = asked.opened(route, parsed, principal.seed)
-        self.route = route
-        return route
+        self.route = asked.wanted(parsed, conversation, options.max_attempts)
+        return self.route
 
     async def queue(
         self, wanted: routing.Wanted, refused: Failure, principal: Principal
