@@ -28,6 +28,7 @@ from dragoman.control.server import AdminServer
 from dragoman.dialects.registry import CHAT
 from dragoman.errors import Blame, Failure
 from dragoman.gateway import Gateway
+from dragoman.health import NAME, Keeper
 from dragoman.hedges import Hedges
 from dragoman.http.call import Call
 from dragoman.http.forwarded import client_address
@@ -102,6 +103,7 @@ class App:
         self.waiting = WaitingRoom(Room(self.pool.snapshot, clock), config.routing.queue_timeout_s)
         self.gateway, accounts = self._build(config)
         self.pool.change(accounts)
+        self._keeper = Keeper(Path(config.data_dir) / NAME, self.pool, clock)
         self.pool.hedges = self._hedges if config.routing.hedging else None
         self._trusted = build.networks(config.server.trusted_proxies)
         self._server: Server | None = None
@@ -115,6 +117,7 @@ class App:
         """Listen. Gives back the bound address; raises OSError when it is taken."""
         server = self.config.server
         self.supervisor.listen(asyncio.get_running_loop())
+        self._keeper.open(self.supervisor.spawn, self._event)
         self._server = Server(
             self.handle,
             ServerLimits(
@@ -140,8 +143,6 @@ class App:
 
         Gives back the bound address; raises OSError when it is taken.
         """
-        if not self.config.admin.key:
-            self._admin_key = self._stored_admin_key(Path(self.config.data_dir))
         desk = Desk(
             clock=self.clock,
             running=self._running,
@@ -155,6 +156,9 @@ class App:
         admin = self.config.admin
         bound = await server.listen((admin.host, admin.port), self.supervisor.spawn)
         self._admin = server
+        if not self.config.admin.key:
+            # Made only now that it will be shown.
+            self._admin_key = self._stored_admin_key(Path(self.config.data_dir))
         return bound
 
     async def run(self) -> None:
@@ -183,6 +187,7 @@ class App:
         if self._admin is not None:
             await self._admin.close()
         await self.supervisor.close()
+        await self._keeper.close()
         await self.pool.close()
         await self._converter.close()
         self._event("stopped")
