@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from dragoman import __version__
+from dragoman.cli import accounts
 from dragoman.cli.check import check_command
 from dragoman.cli.models import models_command
 from dragoman.cli.serve import serve_command
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(accounts.app, name="accounts")
 
 ConfigOption = Annotated[
     str | None,
