@@ -30,6 +30,8 @@ FINISH_S = 1.0
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
 _PATH = "/v1/messages"
+_FIELDS = (b"event:", b"data:", b":", b"id:", b"retry:")
+"""How a stream of events begins."""
 _BETA = b"anthropic-beta: "
 
 
@@ -54,20 +56,24 @@ class Answer:
         broke; ``upstream_timeout`` when upstream keeps talking for ``patience_s`` without saying
         anything.
         """
-        if self._begun(await self._response.read()):
+        data = await self._response.read()
+        if self._begun(data):
             return
+        odd = not data.lstrip().startswith(_FIELDS)
         try:
             async with asyncio.timeout(patience_s):
-                while not self._begun(await self._response.read()):
+                while not self._begun(await self._response.read(), odd):
                     pass
         except TimeoutError:
             detail = f"no piece of the answer within {patience_s:g} s of its head"
             words = "The upstream took too long to answer."
             raise Failure("upstream_timeout", words, detail=detail) from None
 
-    def _begun(self, data: bytes) -> bool:
-        """Whether the answer has begun with what was read."""
+    def _begun(self, data: bytes, odd: bool = False) -> bool:
+        """Whether the answer has begun with what was read; ``odd``: it does not look like one."""
         if not data:
+            if odd:
+                raise Failure("upstream_nonsense", "The upstream's answer is not a stream.")
             self._reader.close()
             raise Failure("upstream_truncated", "The upstream closed an empty stream.")
         events = self._reader.feed(data)

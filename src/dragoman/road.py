@@ -21,7 +21,7 @@ from dragoman.routing import SOON_S, Wanted
 _SAYS_WHEN = (429, 503)
 """Statuses that tell a client when to come back."""
 _HOPELESS = ("upstream_refused", "upstream_unpaid")
-"""Reasons of accounts for which no request waits."""
+"""Reasons of accounts of which one is asked as a last resort, and not all."""
 
 
 async def another(gw: Gateway, wanted: Wanted, key: str, search: Search) -> Account:
@@ -43,8 +43,10 @@ async def another(gw: Gateway, wanted: Wanted, key: str, search: Search) -> Acco
         raise _last(gw, wanted, search)
     if search.calm:
         return found[0]
-    hopeless = found[0].reason in _HOPELESS
-    left_s = 0.0 if hopeless else max(0.0, search.give_up - gw.clock.mono())
+    now = gw.clock.mono()
+    if found[0].reason in _HOPELESS and found[0].cool_until > now:
+        raise _last(gw, wanted, search)
+    left_s = max(0.0, search.give_up - now)
     search.ticket = await gw.turns.take(key, gw.pool, left_s)
     if search.ticket is None:
         raise _last(gw, wanted, search, gw.turns.due_s())

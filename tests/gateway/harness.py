@@ -14,6 +14,7 @@ import httpx2 as httpx
 import msgspec
 
 from dragoman.app import App
+from dragoman.clock import SYSTEM, Clock
 from dragoman.config import load
 
 KEY = "sk-" + "k3y" * 16
@@ -128,7 +129,7 @@ def accounts(*urls: str, **fields: Any) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def running(folder: Path, **config: Any) -> AsyncIterator[Harness]:
+async def running(folder: Path, clock: Clock = SYSTEM, **config: Any) -> AsyncIterator[Harness]:
     """A gateway with this configuration, on a free port; ``server`` may be given as well."""
     config.setdefault("keys", [{"name": "tests", "key": KEY}])
     config["server"] = {"port": 0, "drain_timeout_s": 5, **config.get("server", {})}
@@ -136,7 +137,7 @@ async def running(folder: Path, **config: Any) -> AsyncIterator[Harness]:
     path.write_text(json.dumps(config))
     environ = {"DRAGOMAN_DATA": str(folder / "data")}
     lines = Lines()
-    app = App(partial(load, str(path), environ), lines)  # type: ignore[arg-type]
+    app = App(partial(load, str(path), environ), lines, clock)  # type: ignore[arg-type]
     _, port = await app.start()
     harness = Harness(app, lines, port)
     try:
