@@ -95,13 +95,7 @@ def _opening(request: Request) -> bytes:
 
     What a conversation keeps from turn to turn.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    if request.tools is not UNSET:
-        for tool in request.tools:
-            digest.update(tool.name.encode() if isinstance(tool, Tool) else tool)
-    if request.system is not UNSET:
-        for text in request.system:
-            digest.update(text.text)
+    digest = _instructions(request)
     for message in request.messages:
         if message.role == "user":
             for block in message.content:
@@ -109,6 +103,25 @@ def _opening(request: Request) -> bytes:
                     digest.update(block.text)
             break
     return digest.digest()
+
+
+def by_instructions(request: Request, scope: bytes) -> int:
+    """What conversations with the same tools and system have in common: 64 bits, never 0.
+
+    ``scope`` is the key's seed: nobody finds out by a prompt's speed what another key asks.
+    """
+    return _hash(scope, b"instructions", _instructions(request).digest()) or 1
+
+
+def _instructions(request: Request) -> "hashlib.blake2b":
+    digest = hashlib.blake2b(digest_size=8)
+    if request.tools is not UNSET:
+        for tool in request.tools:
+            digest.update(tool.name.encode() if isinstance(tool, Tool) else tool)
+    if request.system is not UNSET:
+        for text in request.system:
+            digest.update(text.text)
+    return digest
 
 
 def _hash(*parts: bytes) -> int:

@@ -35,7 +35,14 @@ def wanted(parsed: Parsed, conversation: int, max_attempts: int) -> Wanted:
         # Set only where blocks go up (decision 15).
         and thinking.block_binding is not UNSET
     )
-    return Wanted(parsed.request.model, conversation, max_attempts, bound)
+    return Wanted(parsed.request.model, conversation, max_attempts, bound, parsed.marked)
+
+
+def opened(wanted: Wanted, parsed: Parsed, scope: bytes) -> Wanted:
+    """The same for a conversation that no account is known to hold (``Pool.remembers``)."""
+    if not wanted.placed or wanted.bound:
+        return wanted
+    return wanted._replace(opening=affinity.by_instructions(parsed.request, scope))
 
 
 def cache_life_s(parsed: Parsed) -> float:

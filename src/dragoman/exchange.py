@@ -87,8 +87,11 @@ class Exchange:
             identity = asked.identity(parsed, self.call.headers, principal.seed)
             self.watch = Watch(self.gw, self.record, parsed, identity)
             self.watch.asked = self.call.headers.get(HEADER) == "1"
-        self.route = asked.wanted(parsed, conversation, options.max_attempts)
-        return self.route
+        route = asked.wanted(parsed, conversation, options.max_attempts)
+        if route.placed and options.affinity and not self.gw.pool.remembers(conversation):
+            route = asked.opened(route, parsed, principal.seed)
+        self.route = route
+        return route
 
     async def queue(
         self, wanted: routing.Wanted, refused: Failure, principal: Principal
@@ -126,7 +129,10 @@ class Exchange:
         """Remember for the life of its cache where the conversation went (``errand.Road``)."""
         gw = self.gw
         if self.parsed is not None and gw.options.affinity:
-            life_s = min(asked.cache_life_s(self.parsed), gw.options.affinity_ttl_s)
+            life_s = gw.options.affinity_ttl_s
+            if not self.parsed.model.org_locked_thinking:
+                # Such thinking outlives the cache.
+                life_s = min(asked.cache_life_s(self.parsed), life_s)
             gw.pool.moved(self.route, account, life_s)
 
     def keep_alive(self) -> None:

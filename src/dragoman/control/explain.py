@@ -99,6 +99,8 @@ def explain(question: Question, running: Running, moment: Moment) -> dict[str, A
     )
     named = asked.identity(parsed, question.headers, principal.seed if principal else b"")
     wanted = asked.wanted(parsed, named.hash, config.routing.max_attempts)
+    if principal and config.routing.affinity and not running.pool.remembers(named.hash):
+        wanted = asked.opened(wanted, parsed, principal.seed)
     return {
         "key": principal.name if principal else None,
         "model": {
