@@ -67,6 +67,9 @@ class Suspects(NamedTuple):
     effort: int
     images: int
     """How many there are."""
+    past_thoughts: int
+    """Thinking blocks of turns that the client has gone on from with more than results of calls:
+    models that do not keep them leave them out from then on, and read another prompt."""
 
 
 class Fingerprint(NamedTuple):
@@ -136,7 +139,10 @@ def fingerprint(
     if request.cache_control is not UNSET:
         notes.mark(request.cache_control)
     suspects = Suspects(
-        _number(thinking), 0 if config is UNSET else _number(config.effort), notes.images
+        _number(thinking),
+        0 if config is UNSET else _number(config.effort),
+        notes.images,
+        notes.past_thoughts,
     )
     row = array("q", notes.row).tobytes()
     return Fingerprint(row, len(tools), head, notes.ends, notes.clients, notes.marks, suspects)
@@ -145,7 +151,16 @@ def fingerprint(
 class _Notes:
     """The row as it grows, and what is noted on the way."""
 
-    __slots__ = ("clients", "ends", "images", "marks", "row", "size")
+    __slots__ = (
+        "clients",
+        "ends",
+        "images",
+        "marks",
+        "past_thoughts",
+        "row",
+        "size",
+        "thoughts",
+    )
 
     def __init__(self) -> None:
         self.row: list[int] = []
@@ -154,6 +169,8 @@ class _Notes:
         self.marks: list[Mark] = []
         self.size = 0
         self.images = 0
+        self.thoughts = 0
+        self.past_thoughts = 0
 
     def add(self, hashed: int, size: int, control: Cached) -> None:
         """One more block."""
@@ -196,6 +213,10 @@ class _Notes:
                 if control is not UNSET:
                     self.mark(control)
             self.close(before, client)
+            if role == "user" and self.thoughts:
+                results = [isinstance(block, ToolResult) for block in message.content]
+                if not all(results):
+                    self.past_thoughts = self.thoughts
 
     def close(self, before: int, client: int) -> None:
         """One of the client's messages ends here, if it left anything."""
@@ -207,6 +228,10 @@ class _Notes:
         """The hash of what is no text."""
         if isinstance(block, Image):
             self.images += 1
+        elif isinstance(block, ToolResult) and block.content is not UNSET:
+            self.images += sum([isinstance(part, Image) for part in block.content])
+        elif isinstance(block, Thinking | RedactedThinking):
+            self.thoughts += 1
         parts = _parts(block)
         self.size += _size(parts)
         return hash(parts)
@@ -259,9 +284,11 @@ def _parts(block: Block) -> _Parts:
 
 def _media(block: Image | Document) -> _Parts:
     source = block.source
+    title = b"image"
+    if isinstance(block, Document):
+        title = b"" if block.title is UNSET else bytes(block.title)
     if isinstance(source, UrlSource):
-        return "url", bytes(source.url)
-    title = bytes(block.title) if isinstance(block, Document) and block.title is not UNSET else b""
+        return "url", title, bytes(source.url)
     kind, data = source.media_type, source.data
     if not isinstance(source, Base64Source) or len(data) <= _WHOLE:
         return "data", kind, title, bytes(data)

@@ -204,7 +204,12 @@ def changed(line: Line, new: Fingerprint, shared: int) -> Reason:
     return Reason("message_changed", str(new.clients[shared - new.first]))
 
 
-_SUSPECTS: Sequence[Kind] = ("thinking_changed", "effort_changed", "images_changed")
+_SUSPECTS: Sequence[Kind] = (
+    "thinking_changed",
+    "effort_changed",
+    "images_changed",
+    "thinking_dropped",
+)
 
 
 def suspected(before: Suspects, after: Suspects) -> Reason:

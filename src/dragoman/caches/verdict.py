@@ -21,6 +21,7 @@ Kind = Literal[
     "format_changed",
     "tool_choice_changed",
     "thinking_changed",
+    "thinking_dropped",
     "effort_changed",
     "images_changed",
     "in_parallel",
