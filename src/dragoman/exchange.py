@@ -77,16 +77,19 @@ class Exchange:
 
     def wanted(self, parsed: Parsed, principal: Principal) -> routing.Wanted:
         """What routing is asked: the model, and the conversation it belongs to."""
-        options = self.gw.options
+        options, headers = self.gw.options, self.call.headers
+        watched = parsed.marked or HEADER in headers
+        conversation = 0
+        if options.affinity or watched:
+            identity = asked.identity(parsed, headers, principal.seed)
+            conversation = identity.hash
+            if watched:
+                self.watch = Watch(self.gw, self.record, parsed, identity)
+                self.watch.asked = headers.get(HEADER) == "1"
         if options.affinity:
-            conversation = asked.identity(parsed, self.call.headers, principal.seed).hash
             self.record.conversation = f"{conversation:016x}"
         else:
             conversation = random.getrandbits(64)
-        if parsed.marked or HEADER in self.call.headers:
-            identity = asked.identity(parsed, self.call.headers, principal.seed)
-            self.watch = Watch(self.gw, self.record, parsed, identity)
-            self.watch.asked = self.call.headers.get(HEADER) == "1"
         route = asked.wanted(parsed, conversation, options.max_attempts)
         if route.placed and options.affinity and not self.gw.pool.remembers(conversation):
             route = asked.opened(route, parsed, principal.seed)
