@@ -80,8 +80,18 @@ class Watch:
             self._new = caches.fingerprint(parsed.request, parsed.origins, parsed.joins)
         self._conclude(usage, covered=parsed.request.cache_control is not UNSET)
 
+    def answered(self, account: str, said: WireUsage) -> None:
+        """An account's whole answer is there; of several choices the first counts."""
+        if self._account:
+            return
+        self.begun(account, said)
+        if self.verdict is None:
+            usage = Usage()
+            usage.fold(said)
+            self.ended(usage)
+
     def ended(self, usage: Usage) -> None:
-        """The answer is complete, with this usage."""
+        """A stream is complete, with this usage."""
         if self.verdict is None:
             new = self._new
             whole = new is not None and bool(new.marks) and new.marks[-1].place == new.ends[-1] - 1

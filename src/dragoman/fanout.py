@@ -45,7 +45,7 @@ async def _whole(
     async def whole() -> Reply:
         reply, account = await attempts.whole(gw.pool, plan, up, record)
         if exchange.watch is not None:
-            exchange.watch.begun(account.name, reply.usage)
+            exchange.watch.answered(account.name, reply.usage)
         if reply.stop_reason == PAUSE:
             reply = await pauses.go_on(exchange, parsed, up, reply, account)
         return reply
@@ -55,8 +55,6 @@ async def _whole(
         usage = Usage()
         usage.fold(reply.usage)
         record.usage.add(usage)
-        if exchange.watch is not None:
-            exchange.watch.ended(usage)
         if parsed.remembers:
             exchange.remember(turn_of(reply.content, parsed.names))
     created = int(gw.clock.wall())

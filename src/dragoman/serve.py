@@ -89,12 +89,10 @@ async def converse(exchange: Exchange) -> None:
         else:
             reply, account = await attempts.whole(gw.pool, plan, up, record)
             if exchange.watch is not None:
-                exchange.watch.begun(account.name, reply.usage)
+                exchange.watch.answered(account.name, reply.usage)
             if reply.stop_reason == PAUSE:
                 reply = await pauses.go_on(exchange, parsed, up, reply, account)
             record.usage.fold(reply.usage)
-            if exchange.watch is not None:
-                exchange.watch.ended(record.usage)
             if parsed.remembers:
                 exchange.remember(turn_of(reply.content, parsed.names))
             created = int(gw.clock.wall())
