@@ -73,6 +73,10 @@ class Fake:
     async def _serve(self, connection: Connection) -> None:
         while True:
             request = await connection.receive()
+            if not self._open:
+                # It was being accepted while the account died.
+                connection.reset()
+                return
             asked = Asked(self.asked, request)
             self.asked += 1
             for step in self.act(asked):
