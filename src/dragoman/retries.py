@@ -123,9 +123,11 @@ class Retries:
             granted.append(ticket)
         return granted
 
-    def due_s(self) -> float:
-        """Seconds until somebody who waits may be granted, if nothing else happens before."""
-        wants = 1.0 if self._modest() is not None else 1.0 + RESERVED * self.capacity
+    def due_s(self, key: str | None = None) -> float:
+        """Seconds until somebody who waits may be granted, if nothing else happens before; or
+        somebody of this ``key``, if nobody waits."""
+        modest = self._is_modest(key) if key is not None else self._modest() is not None
+        wants = 1.0 if modest else 1.0 + RESERVED * self.capacity
         if self.level < wants:
             return (wants - self.level) / FLOOR
         return max(0.0, self._under_way[0].until - self._now) if self._under_way else 0.0
@@ -140,11 +142,10 @@ class Retries:
 
     def _modest(self) -> str | None:
         """The first key in turn that has not had half of all."""
-        half = self.capacity / 2
-        for key in self._lines:
-            if self._given.get(key, 0.0) < half:
-                return key
-        return None
+        return next(filter(self._is_modest, self._lines), None)
+
+    def _is_modest(self, key: str) -> bool:
+        return self._given.get(key, 0.0) < self.capacity / 2
 
     def _refill(self, now: float, sent: int) -> None:
         places = self._under_way

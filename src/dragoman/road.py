@@ -49,7 +49,7 @@ async def another(gw: Gateway, wanted: Wanted, key: str, search: Search) -> Acco
     left_s = max(0.0, search.give_up - now)
     search.ticket = await gw.turns.take(key, gw.pool, left_s)
     if search.ticket is None:
-        raise _last(gw, wanted, search, gw.turns.due_s())
+        raise _last(gw, wanted, search, gw.turns.due_s(key))
     return _still(gw, wanted, search) or found[0]
 
 

@@ -73,9 +73,9 @@ class Turns:
         self._retries.leave(ticket)
         self._look()
 
-    def due_s(self) -> float:
-        """Seconds until there may be a turn again."""
-        return self._retries.due_s()
+    def due_s(self, key: str) -> float:
+        """Seconds until there may be a turn for a key again."""
+        return self._retries.due_s(key)
 
     def _look(self) -> None:
         pool = self._pool
