@@ -9,6 +9,14 @@ from dragoman.codec import jsonio
 from dragoman.hub.events import UpstreamError
 
 
+RESET = {
+    "date": "Fri, 20 Nov 2026 10:00:00 GMT",
+    "anthropic-ratelimit-requests-remaining": "0",
+    "anthropic-ratelimit-requests-reset": "2026-11-20T10:00:45Z",
+}
+"""A refusal that says only when its limit is whole again."""
+
+
 def body(kind: str, message: str) -> bytes:
     return jsonio.encode(
         {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
@@ -189,6 +197,10 @@ def test_a_body_that_is_not_json_is_told_by_its_status(status: int, kind: str, s
         ),
         ({"retry-after": "Fri, 20 Nov 2026 10:00:30 GMT"}, None),
         ({"retry-after": "Fri, 20 Nov 2026 10:00:30 GMT", "date": "today"}, None),
+        (RESET, 45),
+        ({**RESET, "retry-after": "12"}, 12),
+        ({**RESET, "anthropic-ratelimit-requests-remaining": "1"}, None),
+        ({**RESET, "anthropic-ratelimit-requests-reset": "2026-11-21T10:00:00Z"}, 600),
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None):

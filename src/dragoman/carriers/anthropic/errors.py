@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
 
+from dragoman.carriers.anthropic import limits
 from dragoman.carriers.anthropic.wire import ErrorBody
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
@@ -101,7 +102,10 @@ def read_error(status: int, headers: dict[str, str], body: bytes) -> Failure:
         kind = "upstream_nonsense"
     if told:
         kind = _narrowed(kind, told)
-    return _said(kind, detail, _retry_after(headers))
+    wait_s = _retry_after(headers)
+    if wait_s is None and status == 429:
+        wait_s = _until_whole(headers)
+    return _said(kind, detail, wait_s)
 
 
 def stream_failure(error: UpstreamError) -> Failure:
@@ -163,6 +167,13 @@ def _retry_after(headers: dict[str, str]) -> float | None:
         if not math.isnan(seconds):
             return min(max(seconds, 0.0), LONGEST_RETRY_S)
     return _until_date(headers)
+
+
+def _until_whole(headers: dict[str, str]) -> float | None:
+    """When the limit that was reached is whole again, where only that is said."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    wait_s = limits.reset_s(limits.limits(head.encode("latin-1", "replace")))
+    return None if wait_s is None else min(wait_s, LONGEST_RETRY_S)
 
 
 def _until_date(headers: dict[str, str]) -> float | None:
