@@ -216,6 +216,21 @@ async def test_what_a_429_says_of_the_time(told: str, cools_s: float, tmp_path: 
         assert gateway.app.gateway.turns.given == 0
 
 
+async def test_a_429_without_a_time_goes_by_its_limits(tmp_path: Path) -> None:
+    """R4: it is not a short one because nobody wrote ``retry-after``."""
+    throttled = error(
+        429,
+        "rate_limit_error",
+        "slow",
+        "date: Fri, 20 Nov 2026 10:00:00 GMT",
+        "anthropic-ratelimit-tokens-remaining: 0",
+        "anthropic-ratelimit-tokens-reset: 2026-11-20T10:04:00Z",
+    )
+    async with world(tmp_path, always(throttled), well, ranked=True) as gateway:
+        assert (await gateway.chat()).headers["x-dragoman-account"] == "b"
+        assert 230 < gateway.account("a").cool_until - gateway.hand.clock.mono() <= 240
+
+
 async def test_the_earliest_return_is_told(tmp_path: Path) -> None:
     """R12: of all accounts, not of the one that was asked last."""
     acts = [
