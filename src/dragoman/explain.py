@@ -123,7 +123,8 @@ class Watch:
         parts: list[str] = []
         exposed = gw.options.expose_routing
         if exposed and record.attempts:
-            parts += [f"account={record.account}", f"attempts={record.attempts}"]
+            account = self._account or record.account
+            parts += [f"account={account}", f"attempts={record.attempts}"]
         parts.append(f"source={self._identity.source}")
         if verdict is None:
             parts.append("cache=unknown")
