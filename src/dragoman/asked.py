@@ -5,14 +5,14 @@ The request path and the explanation of it (``POST /admin/v1/route/explain``) bo
 they cannot differ. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET
 
 from dragoman import affinity
 from dragoman.affinity import Identity
 from dragoman.dialects.chat import Parsed
-from dragoman.hub.request import Text, Tool, ToolResult
+from dragoman.hub.request import CacheControl, Request, Text, ToolResult
 from dragoman.routing import Wanted
 
 
@@ -47,17 +47,31 @@ def opened(wanted: Wanted, parsed: Parsed, scope: bytes) -> Wanted:
 
 def cache_life_s(parsed: Parsed) -> float:
     """For how long upstream keeps what it caches of a request after its last use: an hour where
-    any of its marks asks for that, else five minutes."""
-    request = parsed.request
-    marks = [request.cache_control]
+    any of its marks asks for that, else five minutes.
+
+    The first mark tells: none that asks for an hour stands behind one that does not (decision 13).
+    """
+    first = next(_marks(parsed.request), None) if parsed.marked else None
+    return 3600.0 if first is not None and first.ttl == "1h" else 300.0
+
+
+def _marks(request: Request) -> Iterator[CacheControl]:
+    """Cache marks in the order in which upstream reads them."""
+    for block in _blocks(request):
+        mark = getattr(block, "cache_control", UNSET)
+        if mark is not UNSET:
+            yield mark
+    if request.cache_control is not UNSET:
+        yield request.cache_control
+
+
+def _blocks(request: Request) -> Iterator[object]:
     if request.tools is not UNSET:
-        marks += [one.cache_control for one in request.tools if isinstance(one, Tool)]
+        yield from request.tools
     if request.system is not UNSET:
-        marks += [text.cache_control for text in request.system]
+        yield from request.system
     for message in request.messages:
-        marks += [getattr(block, "cache_control", UNSET) for block in message.content]
-    lives = {mark.ttl for mark in marks if mark is not UNSET}
-    return 3600.0 if "1h" in lives else 300.0
+        yield from message.content
 
 
 def estimate(parsed: Parsed) -> int:
