@@ -257,8 +257,6 @@ async def _send(pool: Pool, account: Account, up: Upstream, record: Record) -> U
         response.close()
     failure = anthropic.read_error(response.status, response.headers, body)
     failure.answered = True
-    if failure.kind == "upstream_throttled" and failure.retry_after_s is None:
-        failure.retry_after_s = anthropic.reset_s(anthropic.limits(response.head))
     raise failure
 
 
