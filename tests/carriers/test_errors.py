@@ -8,7 +8,6 @@ from dragoman.carriers.anthropic import read_error, stream_failure
 from dragoman.codec import jsonio
 from dragoman.hub.events import UpstreamError
 
-
 RESET = {
     "date": "Fri, 20 Nov 2026 10:00:00 GMT",
     "anthropic-ratelimit-requests-remaining": "0",

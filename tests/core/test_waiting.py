@@ -141,6 +141,18 @@ async def test_a_new_account_is_seen() -> None:
     assert fresh.freed is None, "nobody waits any more"
 
 
+async def test_who_leaves_when_his_turn_comes_gives_it_to_the_next() -> None:
+    one = full("a")
+    house = House(one)
+    await house.ask("k", "0")
+    await house.ask("k", "1")
+    one.release()
+    house.tasks[0].cancel()
+    await house.settled()
+    assert house.served == ["1"]
+    await house.end()
+
+
 async def test_a_key_that_fills_the_room_is_told_at_once() -> None:
     one = full("a")
     house = House(one)

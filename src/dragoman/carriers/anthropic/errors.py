@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
 
-from dragoman.carriers.anthropic import limits
+from dragoman.carriers.anthropic.limits import limits, reset_s
 from dragoman.carriers.anthropic.wire import ErrorBody
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
@@ -172,7 +172,7 @@ def _retry_after(headers: dict[str, str]) -> float | None:
 def _until_whole(headers: dict[str, str]) -> float | None:
     """When the limit that was reached is whole again, where only that is said."""
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    wait_s = limits.reset_s(limits.limits(head.encode("latin-1", "replace")))
+    wait_s = reset_s(limits(head.encode("latin-1", "replace")))
     return None if wait_s is None else min(wait_s, LONGEST_RETRY_S)
 
 
