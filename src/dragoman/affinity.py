@@ -9,6 +9,7 @@ account of weight 2 wins twice as many conversations.
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -33,6 +34,8 @@ class Identity(NamedTuple):
 
     hash: int
     source: str
+    text: str
+    """The hash as 16 hexadecimal digits."""
 
 
 def by_header(headers: Mapping[str, str], scope: bytes) -> Identity | None:
@@ -40,29 +43,29 @@ def by_header(headers: Mapping[str, str], scope: bytes) -> Identity | None:
     for name in HEADERS:
         value = headers.get(name)
         if value:
-            return Identity(_hash(scope, name.encode(), value.encode("utf-8", "replace")), name)
+            return _named(scope, name, value)
     return None
+
+
+@lru_cache(maxsize=8192)
+def _named(scope: bytes, source: str, *values: str | bytes) -> Identity:
+    """What values of one source name. A conversation asks again with every turn."""
+    parts = [one if isinstance(one, bytes) else one.encode("utf-8", "replace") for one in values]
+    hashed = _hash(scope, source.encode(), *parts)
+    return Identity(hashed, source, f"{hashed:016x}")
 
 
 def by_body(request: Request, hints: "Hints", scope: bytes) -> Identity:
     """The conversation that the body names, or that its opening is."""
     if hints.metadata_user_id:
-        return Identity(
-            _hash(scope, b"metadata.user_id", hints.metadata_user_id.encode("utf-8", "replace")),
-            "metadata.user_id",
-        )
+        return _named(scope, "metadata.user_id", hints.metadata_user_id)
     if hints.cache_key:
-        return Identity(
-            _hash(scope, b"prompt_cache_key", hints.cache_key.encode("utf-8", "replace")),
-            "prompt_cache_key",
-        )
+        return _named(scope, "prompt_cache_key", hints.cache_key)
     opening = _opening(request)
     if hints.user:
         # One user has many chats: the user alone would put them all on one account.
-        return Identity(
-            _hash(scope, b"user", hints.user.encode("utf-8", "replace"), opening), "user"
-        )
-    return Identity(_hash(scope, b"opening", opening), "opening")
+        return _named(scope, "user", hints.user, opening)
+    return _named(scope, "opening", opening)
 
 
 class Hints(NamedTuple):

@@ -28,16 +28,16 @@ from dragoman.principal import Principal
 from dragoman.record import Record
 
 NOWHERE = routing.Wanted("", 0, 1)
-JSON = ("content-type", "application/json")
+JSON = "content-type: application/json\r\n"
 _PLAIN = " !#$&'()*+./:;<>?@[]^_`{|}~"
 """What a warning may hold as it is, beside letters, digits and the dash.
 
 No comma, no equals sign.
 """
 _EVENT_STREAM = (
-    ("content-type", "text/event-stream; charset=utf-8"),
-    ("cache-control", "no-cache"),
-    ("x-accel-buffering", "no"),
+    "content-type: text/event-stream; charset=utf-8\r\n"
+    "cache-control: no-cache\r\n"
+    "x-accel-buffering: no\r\n"
 )
 
 
@@ -83,12 +83,12 @@ class Exchange:
         if options.affinity or watched:
             identity = asked.identity(parsed, headers, principal.seed)
             conversation = identity.hash
+            if options.affinity:
+                self.record.conversation = identity.text
             if watched:
                 self.watch = Watch(self.gw, self.record, parsed, identity)
                 self.watch.asked = headers.get(HEADER) == "1"
-        if options.affinity:
-            self.record.conversation = f"{conversation:016x}"
-        else:
+        if not options.affinity:
             conversation = random.getrandbits(64)
         route = asked.wanted(parsed, conversation, options.max_attempts)
         if route.placed and options.affinity and not self.gw.pool.remembers(conversation):
@@ -149,7 +149,7 @@ class Exchange:
             return
         self.record.first_byte = self.gw.clock.mono()
         self.record.status = 200
-        self.call.begin(200, [*_EVENT_STREAM, *self.headers()])
+        self.call.begin(200, self.headers(_EVENT_STREAM))
 
     def forget_request(self, parsed: Parsed, up: Upstream) -> None:
         """Let go of what was asked, now that it cannot be sent again.
@@ -173,7 +173,7 @@ class Exchange:
         """Send a whole JSON answer."""
         self.record.first_byte = self.gw.clock.mono()
         self.record.status = status
-        self.call.respond(status, [JSON, *self.headers()], body)
+        self.call.respond(status, self.headers(JSON), body)
 
     def fail(self, failure: Failure, extra: Sequence[tuple[str, str]] = ()) -> None:
         """Tell the client what went wrong.
@@ -193,22 +193,29 @@ class Exchange:
             call.end()
             return
         record.status = failure.status
-        headers = [JSON, *self.headers(), *extra]
+        headers = [*self.headers(JSON), *extra]
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, math.ceil(failure.retry_after_s)))))
         call.respond(failure.status, headers, self.dialect.error_body(failure))
 
-    def headers(self) -> list[tuple[str, str]]:
-        """The headers every answer carries, as far as they are known by now (interface.md §4)."""
+    def headers(self, content: str) -> list[tuple[str, str]]:
+        """The headers every answer carries, as far as they are known by now (interface.md §4).
+
+        ``content``: lines of this kind of answer. What needs no check goes into ``call.lines``,
+        what holds text of others is given back.
+        """
         call, record = self.call, self.record
-        headers: list[tuple[str, str]] = []
-        lines = self.ticket.rate_lines() if self.ticket is not None else ""
+        lines = content
+        if self.ticket is not None:
+            lines += self.ticket.rate_lines()
         if record.attempts and self.gw.options.expose_routing:
             lines += _routing(record.account, record.attempts)
-        call.lines = lines
         conversation = call.headers.get("x-conversation-id")
         if conversation:
-            headers.append(("x-conversation-id", conversation))
+            # The server has checked it when it came.
+            lines += f"x-conversation-id: {conversation}\r\n"
+        call.lines = lines
+        headers: list[tuple[str, str]] = []
         if record.warnings:
             headers.append(("x-dragoman-warnings", ", ".join(map(_warning, record.warnings))))
         if self.watch is not None and self.watch.asked:

@@ -7,8 +7,8 @@ correction, never by admission. The ticket is the only place where usage is fold
 request ends.
 """
 
-import math
 from collections.abc import Sequence
+from math import ceil
 from types import TracebackType
 
 from dragoman.clock import Clock
@@ -23,12 +23,13 @@ _FRESH_S = 0.01
 class Bucket:
     """A token bucket of ``per_minute`` units. Time is ``mono()`` seconds."""
 
-    __slots__ = ("_limit", "_remaining", "_reset", "capacity", "level", "rate", "stamp")
+    __slots__ = ("_limit", "_ms", "capacity", "level", "rate", "stamp", "what")
 
     def __init__(self, what: str, per_minute: int, now: float) -> None:
-        self._limit = f"x-ratelimit-limit-{what}: {per_minute}\r\n"
-        self._remaining = f"x-ratelimit-remaining-{what}: "
-        self._reset = f"\r\nx-ratelimit-reset-{what}: "
+        self.what = what
+        self._limit = f"x-ratelimit-limit-{what}: {per_minute}\r\nx-ratelimit-remaining-{what}: "
+        self._ms = 60_000 / per_minute
+        """Milliseconds until there is one more."""
         self.capacity = float(per_minute)
         self.level = self.capacity
         self.rate = per_minute / 60.0
@@ -50,11 +51,12 @@ class Bucket:
     def lines(self) -> str:
         """Limit, what remains of it, and when it is whole again, as header lines."""
         level = self.level
-        whole_s = (self.capacity - level) / self.rate
-        left = int(level) if level > 0 else 0
         # Nearly always it is a matter of milliseconds, rounded up.
-        whole = f"{-int(-whole_s * 1000 // 1)}ms" if 0 < whole_s < 1 else duration(whole_s)
-        return f"{self._limit}{self._remaining}{left}{self._reset}{whole}\r\n"
+        missing = self.capacity - level
+        whole_ms = ceil(missing * self._ms)
+        whole = f"{whole_ms}ms" if 0 <= whole_ms < 1000 else duration(missing / self.rate)
+        left = int(level) if level > 0 else 0
+        return f"{self._limit}{left}\r\nx-ratelimit-reset-{self.what}: {whole}\r\n"
 
 
 class Counters:
@@ -208,7 +210,7 @@ def duration(seconds: float) -> str:
         return f"{-int(-seconds * 1000 // 1)}ms"
     if seconds < 60:
         return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
-    minutes, rest = divmod(math.ceil(seconds), 60)
+    minutes, rest = divmod(ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s"
 

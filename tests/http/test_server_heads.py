@@ -13,7 +13,7 @@ from dragoman.clock import Clock
 from dragoman.errors import Failure
 from dragoman.http.call import Call
 from dragoman.http.connection import Connection
-from dragoman.http.request_head import RequestHeads
+from dragoman.http.request_head import Heads, RequestHeads
 from dragoman.http.server_limits import ServerLimits
 from dragoman.http.server_state import ServerState
 
@@ -311,3 +311,40 @@ def test_lines_seen_before_are_few_and_hold_no_secrets() -> None:
     assert 0 < len(kept) <= 2048
     assert not [line for line in kept if line.startswith((b"Auth", b"X-Api", b"Cookie"))]
     assert max(map(len, kept)) <= 100
+
+
+HEADS = st.builds(
+    lambda first, length, name, rest: b"\r\n".join([first, *rest[:1], name + length, *rest[1:]]),
+    st.sampled_from([b"POST /a HTTP/1.1", b"POST /b HTTP/1.1", b"GET /a HTTP/1.0"]),
+    st.sampled_from(
+        [b"0", b"7", b"07", b"123456", b"9" * 15, b"9" * 17, b"", b"-1", b"1 ", b"1, 1"]
+    ),
+    st.sampled_from([b"Content-Length: ", b"content-length:", b"X-Length: "]),
+    st.sampled_from(
+        [
+            [b"Host: t", b"Authorization: Bearer a"],
+            [b"Host: t", b"Authorization: Bearer b"],
+            [b"Host: t", b"Content-Length: 7"],
+            [b"Host: t", b"Transfer-Encoding: chunked"],
+            [b"Host: t", b"X: y", b"x: z"],
+            [b"Host: t"],
+        ]
+    ),
+)
+
+
+@given(st.lists(HEADS, min_size=2, max_size=8))
+def test_a_connection_reads_the_same_head_again_as_it_would_a_new_one(heads: list[bytes]) -> None:
+    connection = Heads(RequestHeads(LIMITS))
+    for head in [*heads, *heads, heads[0], heads[0]]:
+        try:
+            expected = RequestHeads(LIMITS).parse(head)
+        except Failure as failure:
+            expected = failure.kind
+        try:
+            line, headers = connection.read(head)
+        except Failure as failure:
+            assert failure.kind == expected
+        else:
+            assert (line, headers) == expected
+            headers["x-changed"] = "by whoever reads them"

@@ -1,9 +1,10 @@
 """Client keys: who is calling, without a database on the way.
 
 Every key lives in memory by the SHA-256 of its text. A look-up is one hash and one dictionary read,
-the same for known and unknown keys; the text itself is never stored. Keys come from the
-configuration, or from ``keys.json`` in the data folder, where the key made at the first start is
-kept (its hash only).
+the same for known and unknown keys. A header that was good is compared as it came the next time,
+which costs a quarter of hashing it: so the texts of keys in use are in memory, in a bounded table
+that dies with this set of keys, and nowhere else. Keys come from the configuration, or from
+``keys.json`` in the data folder, where the key made at the first start is kept (its hash only).
 """
 
 import hashlib
@@ -15,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dragoman.errors import Failure
 from dragoman.principal import Principal
 
+MOST_SEEN = 4096
+"""Good headers that are remembered."""
 KEY = re.compile(r"sk-[0-9A-Za-z]{48}")
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -24,6 +27,8 @@ class Keys:
 
     def __init__(self, principals: Mapping[bytes, Principal]) -> None:
         self._by_digest = dict(principals)
+        self._seen: dict[str, Principal] = {}
+        self._seen_bearers: dict[str, Principal] = {}
 
     def __len__(self) -> int:
         return len(self._by_digest)
@@ -37,12 +42,17 @@ class Keys:
         ``x-api-key`` wins over ``authorization`` (what the Anthropic API does, protocol.md §0).
         Raises ``unauthenticated`` or ``ip_not_allowed``.
         """
-        key = headers.get("x-api-key")
-        if key is None:
-            key = bearer(headers.get("authorization"))
-        principal = self._by_digest.get(digest(key))
+        given = headers.get("x-api-key")
+        seen = self._seen
+        if given is None:
+            given = headers.get("authorization", "")
+            seen = self._seen_bearers
+        principal = seen.get(given)
         if principal is None:
-            raise Failure("unauthenticated", _unknown(key))
+            principal = self._look_up(given if seen is self._seen else bearer(headers))
+            if len(seen) >= MOST_SEEN:
+                seen.clear()
+            seen[given] = principal
         if principal.expires_at is not None and wall >= principal.expires_at:
             raise Failure(
                 "unauthenticated",
@@ -54,9 +64,16 @@ class Keys:
             )
         return principal
 
+    def _look_up(self, key: str) -> Principal:
+        principal = self._by_digest.get(digest(key))
+        if principal is None:
+            raise Failure("unauthenticated", _unknown(key))
+        return principal
 
-def bearer(authorization: str | None) -> str:
+
+def bearer(headers: Mapping[str, str]) -> str:
     """The token of an ``Authorization: Bearer …`` header. Raises ``unauthenticated``."""
+    authorization = headers.get("authorization")
     if authorization is None:
         raise Failure(
             "unauthenticated",

@@ -29,8 +29,13 @@ def render(status: int, headers: Sequence[tuple[str, str]], ready: str) -> bytes
 
     Raises ValueError when a header contains CR, LF, NUL or a character beyond Latin-1.
     """
+    lines = _lines(headers) if headers else ""
+    return f"{_STATUS_LINES[status]}{lines}{ready}\r\n".encode("latin-1")
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> str:
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     count = len(headers)
     if lines.count("\n") != count or lines.count("\r") != count or "\0" in lines:
         raise ValueError("a header contains a line break or a NUL")
-    return f"{_STATUS_LINES[status]}{lines}{ready}\r\n".encode("latin-1")
+    return lines

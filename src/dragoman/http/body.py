@@ -11,6 +11,7 @@ from typing import Final
 import httptools
 
 from dragoman.errors import Failure
+from dragoman.http.server_limits import ServerLimits
 
 _SMALL_BYTES: Final = 4_096
 _TAIL_BYTES: Final = 65_536
@@ -88,6 +89,13 @@ class Body:
         if self.failure is None:
             self.failure = failure
             self.pieces.drop()
+
+    def overdue(self, now: float, limits: ServerLimits) -> bool:
+        """Whether more of it should have come by ``now`` (``mono()`` seconds)."""
+        if self.failure is not None or self.expected:
+            return False
+        allowed_s = limits.body_grace_s + self.pieces.size / limits.min_body_bytes_per_s
+        return now - self.since > allowed_s
 
     def feed(self, data: bytes | memoryview) -> bytes:
         """Take what belongs to the body, give back what follows it; sets ``complete`` or

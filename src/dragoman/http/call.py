@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 from dragoman.errors import Failure
 from dragoman.http import answer_head
 from dragoman.http.body import Body, Pieces, too_large
 from dragoman.http.idle import IdleWatch
 from dragoman.http.inflate import CODINGS, PIECE_BYTES, BadCoding, Inflater
-from dragoman.http.request_head import RequestLine
 from dragoman.http.server_state import ServerState
 
 _OPEN, _STREAMING, _DONE = range(3)
@@ -53,82 +54,51 @@ class Wire(Protocol):
         ...
 
 
-class Call:
-    """One request."""
+class Call(Struct, eq=False):
+    """One request. A struct, because filling in defaults is its makers' fastest code."""
 
-    __slots__ = (
-        "_drainers",
-        "_framing",
-        "_head",
-        "_piecewise",
-        "_reader",
-        "_stage",
-        "_wire",
-        "content",
-        "cors_lines",
-        "drained_out",
-        "entered",
-        "gone",
-        "headers",
-        "idle",
-        "incoming",
-        "lines",
-        "method",
-        "modern",
-        "path",
-        "paused",
-        "peer",
-        "query",
-        "request_id",
-        "sent",
-        "started",
-        "task",
-    )
+    _wire: Wire
+    method: str
+    path: str
+    query: str
+    modern: bool
+    """HTTP/1.1 rather than 1.0."""
+    headers: dict[str, str]
+    """Lower-case names; repeated ones joined by ``", "``."""
+    peer: str
+    """The client's address, without port."""
+    started: float
+    """``mono()`` seconds when the head was complete."""
+    request_id: str
 
-    def __init__(
-        self, wire: Wire, line: RequestLine, headers: dict[str, str], peer: str, started: float
-    ) -> None:
-        self.method, self.path, self.query, self.modern = line
-        self.headers = headers
-        """Lower-case names; repeated ones joined by ``", "``."""
-        self.peer = peer
-        """The client's address, without port."""
-        self.started = started
-        """``mono()`` seconds when the head was complete."""
-        ids = wire.state.ids
-        self.request_id = ids.pop() if ids else wire.state.next_id()
-        self.gone = False
-        """The client left: a reset, a FIN before the first byte of the answer, or a stalled
-        reader."""
-        self.sent = False
-        """The head of the answer has been written."""
-        self.paused = False
-        """More waits for the client than it should; :meth:`drained` tells when to go on."""
-        self.drained_out = False
-        """The handler was cancelled because the server stops, not because the client left."""
+    gone: bool = False
+    """The client left: a reset, a FIN before the first byte of the answer, or a stalled reader."""
+    sent: bool = False
+    """The head of the answer has been written."""
+    paused: bool = False
+    """More waits for the client than it should; :meth:`drained` tells when to go on."""
+    drained_out: bool = False
+    """The handler was cancelled because the server stops, not because the client left."""
+    content: bytes | None = None
+    """The body, when there is nothing to wait for or to decompress: the usual case of a small
+    request. Otherwise None, and :meth:`body` is the way to get it."""
+    lines: str = ""
+    """Header lines for the answer that are ready to be sent, each with its CR LF: for what is of
+    our own making or was checked when it came, for nobody checks them."""
 
-        self.content: bytes | None = None
-        """The body, when there is nothing to wait for or to decompress: the usual case of a small
-        request. Otherwise None, and :meth:`body` is the way to get it."""
+    # For the connection.
+    incoming: Body | None = None
+    idle: IdleWatch | None = None
+    task: asyncio.Task[None] | None = None
+    entered: bool = False
+    cors_lines: str = ""
 
-        self.lines = ""
-        """Header lines for the answer that are ready to be sent, each with its CR LF: for what is
-        of our own making, for nobody checks them."""
-
-        # For the connection.
-        self.incoming: Body | None = None
-        self.idle: IdleWatch | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.entered = False
-        self.cors_lines = ""
-
-        self._wire = wire
-        self._stage = _OPEN
-        self._framing = _RAW
-        self._head = b""
-        self._piecewise = False
-        self._reader: asyncio.Future[None] | None = None
-        self._drainers: list[asyncio.Future[None]] | None = None
+    _stage: int = _OPEN
+    _framing: int = _RAW
+    _head: bytes = b""
+    _piecewise: bool = False
+    _reader: asyncio.Future[None] | None = None
+    _drainers: list[asyncio.Future[None]] | None = None
 
     @property
     def draining(self) -> bool:
@@ -342,6 +312,14 @@ class Call:
         """Send the head of a stream that still waits for its first chunk."""
         if self._head:
             self._send(b"")
+
+    def check_silence(self, now: float) -> None:
+        """At every sweep: send a head that waits, call back who wants to hear of silence."""
+        self.flush()
+        wire, watch = self._wire, self.idle
+        if watch is not None and not self.paused and watch.due(wire.out_bytes, now):
+            # By the loop, so that an error in the callback stays its own.
+            wire.state.loop.call_soon(self.run_idle_callback)
 
     def run_idle_callback(self) -> None:
         """Called back by the loop, so the answer may have ended since the sweep."""

@@ -21,7 +21,7 @@ from dragoman.errors import Failure
 from dragoman.http.body import Body, ChunkedBody, SizedBody, too_large
 from dragoman.http.call import Call
 from dragoman.http.closing import BODY, BUSY, CLOSING, EVERY_SWEEP, HEAD, WAITING, ClosingProtocol
-from dragoman.http.request_head import RequestLine, is_hopeless, is_last, path_of, too_long
+from dragoman.http.request_head import Heads, is_hopeless, is_last, path_of, too_long
 from dragoman.http.server_state import ServerState
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -38,7 +38,15 @@ _PROBES_S: Final = (0.0, 0.2, 0.4)
 class Connection(ClosingProtocol):
     """The protocol object of one accepted socket."""
 
-    __slots__ = ("_buffer", "_reading_paused", "_searched", "_writing_paused", "peer", "unread")
+    __slots__ = (
+        "_buffer",
+        "_heads",
+        "_reading_paused",
+        "_searched",
+        "_writing_paused",
+        "peer",
+        "unread",
+    )
 
     def __init__(self, state: ServerState) -> None:
         super().__init__(state)
@@ -48,6 +56,7 @@ class Connection(ClosingProtocol):
         """In BODY, where what is received goes; None otherwise."""
         self._buffer: bytes | bytearray = _NOTHING
         """In HEAD, an incomplete head; in BODY and BUSY, what came ahead of its turn."""
+        self._heads = Heads(state.heads)
         self._searched = 0
         """How much of an incomplete head was searched for its end."""
         self._reading_paused = False
@@ -171,11 +180,13 @@ class Connection(ClosingProtocol):
         """Begin the call of a complete head; ``rest`` is what came after it."""
         state = self.state
         try:
-            line, headers = state.heads.parse(head)
+            line, headers = self._heads.read(head)
         except Failure as failure:
             self._refuse(failure, path_of(head))
             return
-        call = self._call = Call(self, line, headers, self.peer, state.mono())
+        ids = state.ids
+        request_id = ids.pop() if ids else state.next_id()
+        call = self._call = Call(self, *line, headers, self.peer, state.mono(), request_id)
         self.deadline = EVERY_SWEEP
         self._accepted_bytes = -1
         connection = headers.get("connection")
@@ -345,8 +356,8 @@ class Connection(ClosingProtocol):
         state = self.state
         self._phase = CLOSING
         self.last = True
-        line = RequestLine("", path, "", True)
-        call = self._call = Call(self, line, {}, self.peer, state.mono())
+        call = Call(self, "", path, "", True, {}, self.peer, state.mono(), state.next_id())
+        self._call = call
         call.respond(failure.status, _JSON, state.refuse(failure, path))
 
     # The server's sweep and drain.
@@ -364,7 +375,7 @@ class Connection(ClosingProtocol):
             if phase == BODY:
                 self._check_body(now)
             if self._call is not None:
-                self._check_silence(self._call, now)
+                self._call.check_silence(now)
 
     def drain(self) -> None:
         """Close if nothing is under way; otherwise the answer under way is the last."""
@@ -381,19 +392,10 @@ class Connection(ClosingProtocol):
 
     def _check_body(self, now: float) -> None:
         body = cast(Body, self.unread)
-        limits = self.state.limits
-        allowed_s = limits.body_grace_s + body.pieces.size / limits.min_body_bytes_per_s
-        if body.failure is not None or body.expected or now - body.since <= allowed_s:
+        if not body.overdue(now, self.state.limits):
             return
         body.fail(Failure("request_timeout", "The request body did not arrive in time."))
         if self._call is None:
             self._close(linger=False)
         else:
             self._call.body_arrived()
-
-    def _check_silence(self, call: Call, now: float) -> None:
-        call.flush()
-        watch = call.idle
-        if watch is not None and not call.paused and watch.due(self.out_bytes, now):
-            # By the loop, so that an error in the callback stays its own.
-            self.state.loop.call_soon(call.run_idle_callback)

@@ -10,7 +10,9 @@ that are not a path, and a ``Host`` that is absent, repeated or not a host.
 
 A parser lives as long as one head, so nothing of one request can reach the next. Most header lines
 of a client repeat from request to request, and are kept parsed in a bounded table; lines that carry
-a credential are not kept.
+a credential are not kept there. A connection that is used again mostly brings the very same head,
+but for the length of the body: it is compared with the last one instead of read (:class:`Heads`,
+which lives as long as the connection).
 """
 
 import re
@@ -28,6 +30,7 @@ UNDERSCORED: Final = frozenset({"session_id", "conversation_id"})
 _SECRET: Final = frozenset({"authorization", "x-api-key", "proxy-authorization", "cookie"})
 _MAX_KEPT_LINES: Final = 1024
 _MAX_KEPT_LINE_BYTES: Final = 100
+_MAX_LENGTH_DIGITS: Final = 15
 
 _HOST: Final = re.compile(r"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]{1,255}")
 """RFC 3986 §3.2.2–3.2.3: a registered name, an address or a bracketed IPv6 address, and a port."""
@@ -43,6 +46,11 @@ class _Silent:
 
 
 _SILENT: Final = _Silent()
+
+
+_LENGTH: Final = re.compile(
+    rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*(?=\r\n|\Z)", re.IGNORECASE
+)
 
 
 class RequestLine(NamedTuple):
@@ -108,6 +116,46 @@ class RequestHeads:
             else:
                 headers[name] += ", " + value
         return headers
+
+
+class Heads:
+    """The heads of one connection, of which most are the last one again."""
+
+    __slots__ = ("_after", "_before", "_fresh", "_headers", "_heads", "_line")
+
+    def __init__(self, heads: RequestHeads) -> None:
+        self._heads = heads
+        self._fresh = True
+        """The first head is not kept: most connections that stay at one bring a stream."""
+        self._before = b""
+        self._after = b""
+        self._line = RequestLine("", "", "", True)
+        self._headers: dict[str, str] = {}
+
+    def read(self, head: bytes) -> tuple[RequestLine, dict[str, str]]:
+        """:meth:`RequestHeads.parse`, or the last head again with any content length."""
+        before, after = self._before, self._after
+        if before and head.startswith(before) and head.endswith(after):
+            length = head[len(before) : len(head) - len(after)]
+            if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
+                headers = self._headers.copy()
+                headers["content-length"] = length.decode()
+                return self._line, headers
+        line, headers = self._heads.parse(head)
+        if self._fresh:
+            self._fresh = False
+        else:
+            self._keep(head, line, headers)
+        return line, headers
+
+    def _keep(self, head: bytes, line: RequestLine, headers: dict[str, str]) -> None:
+        found = _LENGTH.search(head)
+        if found is None:
+            self._before = b""
+            return
+        start, end = found.span(1)
+        self._before, self._after = head[:start], head[end:]
+        self._line, self._headers = line, headers.copy()
 
 
 class _RequestLines(dict[bytes, RequestLine]):

@@ -292,8 +292,9 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             raise Nonsense(f"{count} headers")
         self.head = head
         names = head.lower()
-        self.coded = b"\ncontent-encoding:" in names
-        if b"\ntransfer-encoding:" in names and not is_chunked(head):
+        # Not `in`: for bytes that raises and drops an exception before it looks.
+        self.coded = names.find(b"\ncontent-encoding:") >= 0
+        if names.find(b"\ntransfer-encoding:") >= 0 and not is_chunked(head):
             raise Nonsense("an unknown transfer coding")
         self.status = status
         self.quiet_s = 0.0

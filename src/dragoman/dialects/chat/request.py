@@ -56,14 +56,21 @@ def parse(
 
     Raises :class:`Failure` and nothing else, ``param`` being a path in the client's own request.
     """
+    readable = jsonio.is_utf8(body)
+    if readable:
+        parsed = usual(body, catalogue, caching)
+        if parsed is not None:
+            return parsed
     notes = Notes(strict, caching)
     try:
-        return _parse(body, catalogue, notes, recall)
+        if not readable:
+            raise invalid_json("it is not UTF-8")
+        return full(body, catalogue, notes, recall)
     except jsonio.Malformed as error:
         if b";base64," not in body:
             raise invalid_json(str(error)) from None
     try:
-        return _parse(_unwrapped(body), catalogue, notes, recall)
+        return full(_unwrapped(body), catalogue, notes, recall)
     except jsonio.Malformed as error:
         raise invalid_json(str(error)) from None
 
@@ -72,12 +79,6 @@ def _unwrapped(body: bytes) -> bytes:
     """GNU base64 wraps its lines, and the vendors' shell samples put them into a JSON string as
     they are."""
     return _WRAPPED.sub(lambda found: _LINE_ENDS.sub(b"", found[0]), body)
-
-
-def _parse(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None) -> Parsed:
-    if not jsonio.is_utf8(body):
-        raise invalid_json("it is not UTF-8")
-    return usual(body, catalogue, notes.caching) or full(body, catalogue, notes, recall)
 
 
 def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None = None) -> Parsed:
