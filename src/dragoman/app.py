@@ -253,6 +253,7 @@ class App:
             catalogue=self.gateway.catalogue,
             keys=self.gateway.keys,
             waiting=self.waiting,
+            caches=self.caches,
         )
 
     def _admin_digest(self) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dragoman.auth.keys import Keys
+from dragoman.caches import Caches
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
 from dragoman.config.structs import Config
@@ -24,6 +25,7 @@ class Running(NamedTuple):
     catalogue: Catalogue
     keys: Keys
     waiting: WaitingRoom
+    caches: Caches
 
 
 class Desk(NamedTuple):

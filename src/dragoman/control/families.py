@@ -50,6 +50,10 @@ FAMILIES = (
         "US dollars that reading the prompt cache saved, less what writing it cost.",
     ),
     Family(
+        "dragoman_cache_requests_total", "counter", ("account", "cache", "reason"),
+        "Requests with cache marks, by what the prompt cache did and why; see caching.md.",
+    ),
+    Family(
         "dragoman_request_duration_seconds", "histogram", ("model", "account"),
         "From the head of a request to the end of its answer.",
     ),
@@ -86,6 +90,7 @@ def families(desk: Desk) -> Iterator[Metric]:
     """All families, in the order of the list."""
     yield _gauge("dragoman_build_info", [((__version__,), 1)])
     yield from _requests(desk)
+    yield _caches(desk)
     yield from _times(desk)
     yield from _accounts(desk)
     yield _gauge("dragoman_waiting_requests", [((), desk.running().waiting.count)])
@@ -147,6 +152,19 @@ def _requests(desk: Desk) -> Iterator[Metric]:
     )
     yield _gauge(
         "dragoman_cache_saved_dollars", [(who, amount / NANO) for who, amount in nano.items()]
+    )
+
+
+def _caches(desk: Desk) -> Metric:
+    """What the gateway made of upstream's prompt caches."""
+    counts = desk.running().caches.counts.accounts
+    return _counter(
+        "dragoman_cache_requests_total",
+        [
+            ((account, label.outcome, label.reason), count)
+            for account, counted in counts.items()
+            for label, count in counted.items()
+        ],
     )
 
 
