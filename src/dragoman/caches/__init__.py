@@ -11,10 +11,11 @@ conversation for one model; ``verdict`` is what comes of comparing the two; ``me
 it, bounded; ``counts`` counts what came out. All of it is pure: time is passed in as ``mono()``
 seconds.
 
-For the admin port (``/metrics`` counts by account): ``gateway.caches.counts.read()`` gives the hits and misses by reason, per
-account, key and model (see :class:`~dragoman.caches.counts.Counts`); ``len(gateway.caches)`` is the
-number of conversations remembered and ``gateway.caches.bytes`` what they take, at most
-``gateway.caches.max_bytes``. :meth:`Caches.expect` forecasts what a request would read.
+``/metrics`` counts hits and misses by account. For the rest of the admin port:
+``gateway.caches.counts.read()`` gives them by reason, per account, key and model (see
+:class:`~dragoman.caches.counts.Counts`); ``len(gateway.caches)`` is the number of conversations
+remembered and ``gateway.caches.bytes`` what they take, at most ``gateway.caches.max_bytes``.
+:meth:`Caches.expect` forecasts what a request would read.
 """
 
 from dragoman.caches.counts import Counts
