@@ -265,6 +265,7 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
     heavy: list[Account] = []
     seen: set[Account] = set()
     points, owners = ring
+    patience = min(_PATIENCE, len(group.accounts))
     start = bisect_right(points, wanted.conversation)
     for at in range(start, start + len(points)):
         owner = owners[at if at < len(points) else at - len(points)]
@@ -275,7 +276,7 @@ def _along(group: Group, ring: Ring, wanted: Wanted, now: float) -> list[Account
             (heavy if _over(owner, share) else order).append(owner)
             if len(order) == wanted.max_attempts:
                 return order
-        if len(seen) >= _PATIENCE:
+        if len(seen) >= patience:
             break
     if not order:
         # Most of the pool is away: whoever is not, in the order of their claims.

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from dragoman.account import Account
 from dragoman.errors import Failure
-from dragoman.roster import RING_FROM, Roster
+from dragoman.roster import RING_FROM, Ring, Roster
 from dragoman.routing import BOUND, FREE_LOAD, RECOUNT_S, Wanted, plan
 from tests.core.test_affinity_and_routing import account
 
@@ -99,6 +100,30 @@ def test_a_pool_of_which_nearly_all_is_away_still_serves() -> None:
     with pytest.raises(Failure) as refused:
         home(roster, 1)
     assert (refused.value.status, refused.value.retry_after_s) == (429, 5.0)
+
+
+class Looked(list[Account]):
+    """Counts how often it is looked into."""
+
+    times = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.times += 1
+        return super().__getitem__(at)
+
+
+def test_who_has_seen_everybody_looks_no_further() -> None:
+    accounts = many(20)
+    for one in accounts:
+        one.cool_until, one.reason = 9.0, "upstream_throttled"
+    roster = Roster(accounts)
+    (group,) = roster.groups("m")
+    assert group.ring is not None
+    owners = Looked(group.ring.owners)
+    group.ring = Ring(group.ring.points, owners)
+    with pytest.raises(Failure):
+        plan(Wanted("m", 42, 3), roster, 0.0)
+    assert owners.times < len(owners) / 4
 
 
 def test_lower_priorities_follow() -> None:
