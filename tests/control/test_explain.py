@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dragoman import asked, routing
 from dragoman.account import Account, Terms
 from dragoman.auth.keys import Keys
+from dragoman.caches import Caches
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import SYSTEM, Clock
 from dragoman.config import AccountConfig, Config
@@ -41,7 +42,7 @@ def running(accounts: list[tuple[Account, Terms]]) -> Running:
     config = Config(accounts=tuple(AccountConfig(name=one.name) for one, _ in accounts))
     keys = Keys({b"k" * 32: Principal("k", b"k" * 32)})
     waiting = WaitingRoom(Room(pool.snapshot, CLOCK), 1.0)
-    return Running(config, frozenset(), pool, CATALOGUE, keys, waiting)
+    return Running(config, frozenset(), pool, CATALOGUE, keys, waiting, Caches())
 
 
 @st.composite

@@ -135,3 +135,16 @@ def test_the_default_port_may_be_taken_and_a_configured_one_may_not(tmp_path: Pa
             assert "sk-admin-" not in process.printed
     with gateway(tmp_path) as process:
         assert "sk-admin-" in process.printed, "a key that was never shown is no key"
+
+
+async def test_a_port_that_breaks_is_told_and_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("uvicorn.Server.startup", broken)
+    async with administered(tmp_path) as admin:
+        assert (await admin.gateway.http.get("/healthz")).status_code == 200
+    events = [line["event"] for line in admin.gateway.lines.all]
+    assert events == ["crash", "draining", "stopped"]

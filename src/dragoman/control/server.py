@@ -45,6 +45,7 @@ class AdminServer:
             )
         )
         self._task: asyncio.Task[None] | None = None
+        self._socket: socket.socket | None = None
 
     async def listen(
         self,
@@ -66,9 +67,10 @@ class AdminServer:
         except OSError:
             sock.close()
             raise
+        self._socket = sock
+        name = sock.getsockname()
         self._task = spawn(self._server.serve([sock]))
         await self._server.ready.wait()
-        name = sock.getsockname()
         return name[0], name[1]
 
     async def close(self) -> None:
@@ -76,8 +78,10 @@ class AdminServer:
         self._server.should_exit = True
         self._server.over.set()
         if self._task is not None:
-            with suppress(asyncio.CancelledError):
-                await self._task
+            # How it ended is the supervisor's business.
+            await asyncio.wait((self._task,))
+        if self._socket is not None:
+            self._socket.close()
 
 
 class _Server(uvicorn.Server):
@@ -93,8 +97,10 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.ready.set()
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
