@@ -47,8 +47,6 @@ MAX_COOL_S = 600.0
 JITTER = 0.25
 """The part of a cool-down that is left to chance, so that accounts that failed together do not come
 back together. What an upstream told is kept to the second."""
-LATER = frozenset({"upstream_throttled", "upstream_refused", "upstream_unpaid"})
-"""Cool-downs that an upstream asked for: an older request that succeeds does not end them."""
 SPENT = "limit_spent"
 """The reason of an account that nothing failed on, but whose rate limit is at its end."""
 MAX_SPENT_S = 60.0
