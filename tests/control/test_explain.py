@@ -133,6 +133,29 @@ async def test_what_is_explained_is_what_happens(tmp_path: Path) -> None:
                 assert reasons == {"opus": "does_not_serve_model", "drained": "draining"}
 
 
+async def test_a_conversation_with_a_cache_is_explained_as_it_is_served(tmp_path: Path) -> None:
+    pool = [{"name": name, "provider": "simulator"} for name in "abcdef"]
+    opening = {"type": "text", "text": "x" * 30_000, "cache_control": {"type": "ephemeral"}}
+    async with administered(tmp_path, accounts=pool) as admin:
+        for number in range(6):
+            messages: list[dict[str, Any]] = [
+                {"role": "system", "content": [opening]},
+                {"role": "user", "content": f"question {number}"},
+            ]
+            for _ in range(2):
+                question = body(messages=messages)
+                told = await ask(admin, question)
+                answer = await admin.gateway.chat(**question)
+                first = told["candidates"][0]["account"]
+                assert answer.headers["x-dragoman-account"] == first
+                assert told["caching"]["matters"]
+                reply = answer.json()["choices"][0]["message"]["content"]
+                messages += [
+                    {"role": "assistant", "content": reply},
+                    {"role": "user", "content": "and then?"},
+                ]
+
+
 async def test_the_body_may_be_the_request_itself(tmp_path: Path) -> None:
     async with administered(tmp_path) as admin:
         plain = await ask(admin, body())
