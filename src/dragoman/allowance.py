@@ -13,6 +13,8 @@ from typing import NamedTuple
 AHEAD_S = 1.0
 """For how long what remains has to do: the requests of about this time are already on their way
 when an answer tells of it."""
+SHORTEST_S = 0.1
+"""The least time over which a pace is measured."""
 MINUTE_S = 60.0
 """Time in which a limit fills when nothing else is said: limits are per minute."""
 
@@ -30,7 +32,7 @@ class Limit(NamedTuple):
 class Allowance:
     """An account's limits as of the last answer that was looked at."""
 
-    __slots__ = ("at", "limits", "pace")
+    __slots__ = ("_since", "at", "limits", "pace")
 
     def __init__(self) -> None:
         self.limits: Mapping[str, Limit] = {}
@@ -38,28 +40,29 @@ class Allowance:
         self.at = 0.0
         """``mono()`` seconds of what ``limits`` says."""
         self.pace: dict[str, float] = {}
-        """Used a second between the last two answers that were looked at."""
+        """Used a second, lately."""
+        self._since: tuple[Mapping[str, Limit], float] = ({}, 0.0)
+        """What the pace is measured from."""
 
     def told(self, limits: Mapping[str, Limit], now: float) -> None:
         """Take what an answer says."""
-        gap_s = now - self.at
-        if gap_s > 0:
-            expected = self.remaining(now)
-            self.pace = {
-                what: max(0.0, expected[what] - limit.remaining) / gap_s
-                for what, limit in limits.items()
-                if what in expected
-            }
-        self.limits = limits
-        self.at = now
+        self.limits, self.at = limits, now
+        before, then = self._since
+        gap_s = now - then
+        if gap_s < SHORTEST_S:
+            # One request in a millisecond is no thousand a second.
+            return
+        self._since = limits, now
+        expected = _left(before, gap_s)
+        self.pace = {
+            what: max(0.0, expected[what] - limit.remaining) / gap_s
+            for what, limit in limits.items()
+            if what in expected
+        }
 
     def remaining(self, now: float) -> dict[str, float]:
         """What is left of each limit now, as far as that can be known."""
-        gap_s = now - self.at
-        return {
-            what: min(one.remaining + _refill(one) * gap_s, max(one.limit, one.remaining))
-            for what, one in self.limits.items()
-        }
+        return _left(self.limits, now - self.at)
 
     def short_s(self) -> float:
         """For how many seconds the account had better be left alone; 0 when there is enough.
@@ -72,6 +75,13 @@ class Allowance:
             if one.remaining < need and (refill := _refill(one)):
                 longest = max(longest, (2 * need - one.remaining) / refill)
         return longest
+
+
+def _left(limits: Mapping[str, Limit], after_s: float) -> dict[str, float]:
+    return {
+        what: min(one.remaining + _refill(one) * after_s, max(one.limit, one.remaining))
+        for what, one in limits.items()
+    }
 
 
 def _refill(limit: Limit) -> float:

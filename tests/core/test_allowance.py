@@ -150,6 +150,15 @@ def test_remaining_is_what_the_last_head_says_and_what_came_in_since() -> None:
     assert rig.pool.remaining(rig.one) == {"input-tokens": pytest.approx(30_000, rel=0.01)}
 
 
+def test_looking_often_makes_nobody_look_busy() -> None:
+    rig = Rig()
+    rig.hear(10_000)
+    for _ in range(5):
+        rig.hear(9_900, after_s=0.001)
+        rig.pool.remaining(rig.one)
+    assert rig.one.available(rig.hands.now), "a hundred in a millisecond are a hundred"
+
+
 def test_an_answer_does_not_weaken_what_upstream_asked_for() -> None:
     rig = Rig()
     rig.one.reason, rig.one.failures = "upstream_throttled", 1
