@@ -41,7 +41,7 @@ class Allowance:
         """``mono()`` seconds of what ``limits`` says."""
         self.pace: dict[str, float] = {}
         """Used a second, lately."""
-        self._since: tuple[Mapping[str, Limit], float] = ({}, 0.0)
+        self._since: tuple[Mapping[str, Limit], float] = ({}, float("-inf"))
         """What the pace is measured from."""
 
     def told(self, limits: Mapping[str, Limit], now: float) -> None:
