@@ -57,9 +57,10 @@ class Upstream:
     port: int
 
     @classmethod
-    def start(cls, folder: Path, core: int) -> "Upstream":
+    def start(cls, folder: Path, core: int, *, awake: bool = False) -> "Upstream":
+        """``awake``: it never sleeps, see ``native/loop/loop.go``."""
         port = free_port()
-        argv = [str(BUILD / "upstream"), "-port", str(port)]
+        argv = [str(BUILD / "upstream"), "-port", str(port), "-awake", str(int(awake))]
         child = Child(Launch(argv, core, folder / "upstream.log"))
         until = time.monotonic() + 5
         while not child.tail():

@@ -115,7 +115,6 @@ class Figures:
         foreign = core["busy"] * TICK_S - _spent_ns(result) / 1e9
         self._put("foreign", run, 100 * max(0.0, foreign) / result["window_s"])
         self._put("steal", run, 100 * core["steal"] * TICK_S / result["window_s"])
-        self._put("driver", run, result["driver_cpu_ns"] / 1e7 / result["window_s"])
 
     def _derive(self) -> None:
         for gateway in self.gateways:

@@ -61,7 +61,9 @@ class Bench:
     def run(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="dragoman-bench-"))
         try:
-            with Upstream.start(folder, self._cores.driver) as upstream:
+            with Upstream.start(
+                folder, self._cores.driver, awake=not self._cores.shared
+            ) as upstream:
                 for number in range(1, self._options.rounds + 1):
                     self._round(number, folder / str(number), upstream)
         finally:
@@ -117,7 +119,7 @@ class Bench:
         flags: dict[str, str | int] = scenario.resolve(slow=slow, scale=self._options.scale)
         more: dict[str, str | int] = {
             "port": upstream.port,
-            "driver": upstream.child.pid,
+            "awake": int(not self._cores.shared),
             "key": KEY,
         }
         if one is not None:

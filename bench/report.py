@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.facts import Facts
 from bench.figures import Figures, Spread
 from bench.gateway import Gateway
-from bench.limits import BOUND, OURS, limits
+from bench.limits import BOUND, limits
 from bench.measure import DIRECT
 from bench.scenarios import (
     BODIES,
@@ -51,7 +51,7 @@ def render(f: Figures, facts: Facts, gateways: Sequence[Gateway]) -> str:
         "## Memory and start\n\n" + _memory(f),
         "## What went wrong\n\n" + _faults(f, facts),
         f"## Notes\n\n{OPEN}{EMPTY_NOTES}{CLOSE}",
-        "## How it was measured\n\n" + _method(f, facts, gateways),
+        "## How it was measured\n\n" + _method(facts, gateways),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -245,18 +245,17 @@ def _inline(text: str) -> str:
     return prose(text).replace("`", "'")[:240]
 
 
-def _method(f: Figures, facts: Facts, gateways: Sequence[Gateway]) -> str:
+def _method(facts: Facts, gateways: Sequence[Gateway]) -> str:
     machine = [[name, value] for name, value in facts.machine.items()]
     about = [
         [f"{g.name} {facts.versions.get(g.name, '')}".strip(), g.about]
         for g in gateways
         if g.name not in facts.missing
     ]
-    busy = f.of("driver", OURS) or f.of("driver", BOUND)
-    share = f"{busy.median:.0f} % (up to {busy.high:.0f} %)" if busy else "an unknown share"
-    text = prose(f"""
-        Upstream and load generator are one thread each, in Go, on epoll (`bench/native`); together
-        they used {share} of their core, nearly all of it in the kernel's TCP. So throughput is
+    text = prose("""
+        Upstream and load generator are one thread each, in Go, on epoll (`bench/native`), and share
+        a core on which they never sleep: waking them would cost the gateway an interrupt to the
+        other core, and a slow gateway more often than a fast one. Throughput is
         bounded by them as well, and CPU a request is the figure to look at. In each round every
         gateway is started afresh, then scenario after scenario is run on all of them, one at a time
         while the others are stopped. What each scenario sends is in `bench/scenarios.py`.

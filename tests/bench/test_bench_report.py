@@ -37,7 +37,6 @@ def loaded(cpu_us: float, requests: int = 1000, **more: Any) -> dict[str, Any]:
             "rss_kb": 46 * 1024,
             "pss_kb": 0,
         },
-        "driver_cpu_ns": 10**9,
         "cores": {
             "0": {"busy": 10, "idle": 190, "steal": 0},
             "1": {"busy": 200, "idle": 0, "steal": 0},

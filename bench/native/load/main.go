@@ -34,7 +34,7 @@ type plan struct {
 	Time   time.Duration
 	Tail   time.Duration
 	Tree   int
-	Driver int
+	Awake  int
 	reply  []byte // the expected text of an answer, as a JSON string without its closing quotation mark
 }
 
@@ -55,7 +55,7 @@ func main() {
 	flag.DurationVar(&p.Time, "time", 4*time.Second, "length of the window")
 	flag.DurationVar(&p.Tail, "tail", 10*time.Second, "how long to wait for what is under way when it is over")
 	flag.IntVar(&p.Tree, "tree", 0, "process under test; its descendants count")
-	flag.IntVar(&p.Driver, "driver", 0, "process of the fake upstream")
+	flag.IntVar(&p.Awake, "awake", 0, "1: never sleep")
 	flag.Parse()
 	if p.Port == 0 || p.Conns < 1 || (p.Mode != "closed" && p.Mode != "streams") || (p.Mode == "streams" && p.Events == 0) {
 		flag.Usage()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"bench/loop"
@@ -23,7 +22,6 @@ type result struct {
 	Errors   faults          `json:"errors"`
 	Before   usage           `json:"before"`
 	After    usage           `json:"after"`
-	DriverNs int64           `json:"driver_cpu_ns"` // of upstream and load generator
 	Cores    map[string]core `json:"cores"`
 	Body     int             `json:"body_bytes"`
 }
@@ -34,7 +32,6 @@ type bench struct {
 	loop    *loop.Loop
 	request request
 	under   []int // pids under test
-	drivers []int
 	result  result
 
 	start, open, shut int64 // ns: begin, and the window's edges
@@ -45,18 +42,14 @@ type bench struct {
 	first             samples
 	late, lateDue     samples
 	cores             map[string]core
-	driverNs          int64
 }
 
 func run(p *plan) (*result, error) {
-	l, err := loop.New()
+	l, err := loop.New(p.Awake == 1)
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{plan: p, loop: l, request: newRequest(p), drivers: []int{os.Getpid()}}
-	if p.Driver != 0 {
-		b.drivers = append(b.drivers, p.Driver)
-	}
+	b := &bench{plan: p, loop: l, request: newRequest(p)}
 	if p.Tree != 0 {
 		b.under = tree(p.Tree)
 	}
@@ -102,7 +95,6 @@ func (b *bench) openWindow(int64) {
 	before := &b.result.Before
 	before.RSSKB, before.PSSKB = memoryOf(b.under)
 	b.cores = cores()
-	b.driverNs = cpuOf(b.drivers)
 	before.CPUNs = cpuOf(b.under)
 	b.open = loop.Now()
 	b.inWindow = true
@@ -113,7 +105,6 @@ func (b *bench) closeWindow(int64) {
 	b.shut = loop.Now()
 	after := &b.result.After
 	after.CPUNs = cpuOf(b.under)
-	b.result.DriverNs = cpuOf(b.drivers) - b.driverNs
 	b.result.Cores = cores()
 	for number, now := range b.result.Cores {
 		was := b.cores[number]

@@ -3,6 +3,10 @@
 // The fake upstream and the load generator share a core while the gateway under test has the other, so what they
 // cost decides what can be measured. A goroutine and a deadline per connection cost several microseconds an event;
 // this costs the system calls and little else. Linux only.
+//
+// A loop may stay awake: it asks for events all the time, and gives its core to whoever else wants it when there are
+// none. Otherwise a gateway pays for waking it, with an interrupt to the other core (in a virtual machine several
+// microseconds), and pays the more often the slower it is: a fast one finds it busy.
 package loop
 
 import (
@@ -41,6 +45,7 @@ type Loop struct {
 	timers timers
 	ready  [512]syscall.EpollEvent
 	buffer []byte
+	awake  bool
 	coarse bool // the kernel has no epoll_pwait2: timers fire up to a millisecond late
 }
 
@@ -49,23 +54,30 @@ type file interface {
 }
 
 // New makes a loop.
-func New() (*Loop, error) {
+func New(awake bool) (*Loop, error) {
 	ep, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	return &Loop{ep: ep, files: map[int32]file{}, buffer: make([]byte, 256<<10)}, nil
+	return &Loop{ep: ep, files: map[int32]file{}, buffer: make([]byte, 256<<10), awake: awake}, nil
 }
 
 // Run handles events until done says so, which is asked after each round of them.
 func (l *Loop) Run(done func() bool) error {
 	for !done() {
-		count, err := l.wait(l.timers.fire(Now()))
+		sleep := l.timers.fire(Now())
+		if l.awake {
+			sleep = 0
+		}
+		count, err := l.wait(sleep)
 		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("epoll: %w", err)
+		}
+		if l.awake && count == 0 {
+			_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_YIELD, 0, 0, 0)
 		}
 		for i := 0; i < count; i++ {
 			// A connection closed by an earlier event of this round is no longer in the map.

@@ -18,18 +18,19 @@ import (
 
 func main() {
 	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes a free one")
+	awake := flag.Int("awake", 0, "1: never sleep")
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
 	runtime.LockOSThread()
 	debug.SetGCPercent(400)
-	if err := run(*port); err != nil {
+	if err := run(*port, *awake == 1); err != nil {
 		fmt.Fprintln(os.Stderr, "upstream:", err)
 		os.Exit(1)
 	}
 }
 
-func run(port int) error {
-	l, err := loop.New()
+func run(port int, awake bool) error {
+	l, err := loop.New(awake)
 	if err != nil {
 		return err
 	}
