@@ -88,18 +88,21 @@ def _others(gw: Gateway, wanted: Wanted, search: Search) -> list[Account]:
     Raises ``rate_limited`` where some are left that have no room now.
     """
     tried, now = search.tried, gw.clock.mono()
-    left = [one for one in _serving(gw, wanted, now) if one not in tried]
-    if not left:
-        return []
     more = wanted._replace(max_attempts=wanted.max_attempts + len(tried))
-    plan = routing.plan(more, gw.pool.roster, now, gw.pool.detours)
+    try:
+        plan = routing.plan(more, gw.pool.roster, now, gw.pool.detours)
+    except Failure:
+        plan = []
     order = [one for one in plan if one not in tried]
     if not order:
         # Those that are available were tried, those that were not are cooling or full.
+        left = [one for one in _serving(gw, wanted, now) if one not in tried]
+        if not left:
+            return []
         order = [one for one in left if not one.full and one.reason not in routing.NOT_TO_BE_ASKED]
-    if not order:
-        words = "Every upstream account for this model is at its limit."
-        raise Failure("rate_limited", words, retry_after_s=_wait(left, now))
+        if not order:
+            words = "Every upstream account for this model is at its limit."
+            raise Failure("rate_limited", words, retry_after_s=_wait(left, now))
     # One that failed lately is no good second choice.
     best = order[0]
     for one in order:

@@ -11,6 +11,8 @@ from dragoman.pool import Pool
 from dragoman.retries import Retries, Ticket
 
 _SOONEST_S = 0.005
+RECOUNT_S = 0.05
+"""How old the count of requests in flight may be: pools may be large."""
 _LATEST_S = 0.1
 """Traffic earns turns, too, and nobody tells: so it is looked at this often."""
 
@@ -24,6 +26,9 @@ class Turns:
         self._waiting: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._pool: Pool | None = None
+        self._busy = 0
+        """Requests at accounts, at ``_counted``."""
+        self._counted = float("-inf")
         self.given = 0
         """Turns given since the start."""
         self.refused = 0
@@ -81,8 +86,11 @@ class Turns:
         pool = self._pool
         if pool is None:
             return
-        busy = sum([account.in_flight for account in pool.snapshot()]) + self._retries.waiting
-        for ticket in self._retries.grant(self._clock.mono(), pool.sent, busy):
+        now = self._clock.mono()
+        if self._counted + RECOUNT_S <= now:
+            self._counted = now
+            self._busy = sum([account.in_flight for account in pool.snapshot()])
+        for ticket in self._retries.grant(now, pool.sent, self._busy + self._retries.waiting):
             self.given += 1
             turn = self._waiting.get(ticket)
             if turn is not None and not turn.done():
