@@ -178,3 +178,32 @@ def test_a_damaged_key_file_is_told(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "keys.json" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def told_to_wait(running: GatewayProcess, simulate: str = "") -> int:
+    """The ``retry-after`` of a request that is refused with 429."""
+    headers = {"authorization": f"Bearer {KEY}", "x-simulate": simulate}
+    content = json.dumps(body()).encode()
+    request = urllib.request.Request(f"{running.base}/v1/chat/completions", content, headers)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        opener.open(request, timeout=20)
+    with refused.value as answered:
+        assert answered.code == 429
+        return int(answered.headers["retry-after"])
+
+
+def test_a_killed_gateway_still_knows_who_asked_to_be_left_alone(tmp_path: Path) -> None:
+    """R10, R12: a restart is no way around a cool-down, nor does it make the wait less honest."""
+    config = f"keys: [{{name: t, key: {KEY}}}]\naccounts: [{{name: a, provider: simulator}}]\n"
+    state = tmp_path / "data" / "pool.json"
+    with gateway(tmp_path, config) as running:
+        assert told_to_wait(running, "429, retry-after=500") == 500
+        end = time.monotonic() + 20
+        while not state.exists():
+            assert time.monotonic() < end, "nothing was written"
+            time.sleep(0.02)
+        running.process.kill()
+        running.process.wait()
+    with gateway(tmp_path, config) as running:
+        assert 400 < told_to_wait(running) <= 500
