@@ -188,3 +188,9 @@ def test_python_dash_m() -> None:
         [sys.executable, "-m", "dragoman", "--version"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, f"dragoman {__version__}\n")
+
+
+def test_the_collector_works_once_the_program_is_loaded() -> None:
+    code = "import gc, dragoman.__main__; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
