@@ -106,9 +106,14 @@ def plan(
     order = _order(groups, wanted, now)
     if wanted.opening:
         return _placed(order, groups, wanted, now)
-    if wanted.bound or (detours and wanted.conversation in detours):
-        return _kept(order, wanted, roster, (now, detours.get(wanted.conversation)))
-    return order
+    known = detours.get(wanted.conversation) if detours else None
+    if known is None and not wanted.bound:
+        return order
+    if known is not None and not wanted.bound and _is_free(known, order[0], wanted, now):
+        last = known.account
+        others = [one for one in order if one is not last]
+        return Moved([last, *others][: wanted.max_attempts])
+    return _kept(order, wanted, roster, (now, known))
 
 
 def home(wanted: Wanted, roster: Roster) -> Account | None:
@@ -215,6 +220,19 @@ def _kept(
         found += siblings
     found = list(dict.fromkeys([*found, *order]))[: wanted.max_attempts]
     return found if detour is None and found[0] is at_home else Moved(found)
+
+
+def _is_free(known: Detour, instead: Account, wanted: Wanted, now: float) -> bool:
+    """Whether it takes no further look to let a conversation stay where it was served last: the
+    usual case of :func:`_may_stay`."""
+    last = known.account
+    return (
+        known.until > now
+        and last.in_flight < FREE_LOAD
+        and last.priority >= instead.priority
+        and last.available(now, wanted.model)
+        and last.serves(wanted.model)
+    )
 
 
 def _may_stay(
