@@ -1,6 +1,6 @@
 # Everything a newcomer runs. Python 3.11+ with venv and make is all that is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help serve test fuzz lint format docs golden bench lock clean
+.PHONY: help serve test fuzz lint format docs golden bench bench-routing lock clean
 
 # The first Python that will do, but rather one that does not load its interpreter as a shared
 # library (distributions' own do not, pyenv's often do): it serves a fifth more requests.
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz    look for inputs that break a law (ARGS=\"--target f1 --seconds 600\")"
 	@echo "make lint    ruff, import contracts, pyright strict"
 	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
+	@echo "make bench-routing   simulate a pool for a day; writes docs/routing.md"
 	@echo "make docs    write the pages made from the code; make golden: rewrite golden files"
 	@echo "make lock    refresh the lock files"
 
@@ -64,6 +65,9 @@ format: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@$(BIN)/python -m bench.run $(ARGS)
+
+bench-routing: $(VENV)/dev
+	@nice -n 10 $(BIN)/python -m bench.routing $(ARGS)
 
 docs: $(VENV)/dev
 	@$(BIN)/python -m dragoman.config.reference.write docs

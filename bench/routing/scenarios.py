@@ -31,10 +31,10 @@ class Scenario(NamedTuple):
 EVERYBODY = ("oracle", "dragoman", "hashing", "pins", "shuffle", "least busy", "round robin")
 AFFINE = ("oracle", "dragoman", "hashing", "pins")
 FULL = (
-    Scenario("day", 24, 100_000, DAY_S, (BOUND, *EVERYBODY)),
-    Scenario("failures", 24, 100_000, DAY_S, (*AFFINE, "shuffle"), STORM),
+    Scenario("day", 36, 100_000, DAY_S, (BOUND, *EVERYBODY)),
+    Scenario("failures", 36, 100_000, DAY_S, (*AFFINE, "shuffle"), STORM),
+    Scenario("tight", 6, 25_000, DAY_S / 4, AFFINE),
     Scenario("thousand", 1000, 100_000, HOUR_S, AFFINE),
-    Scenario("tight", 6, 50_000, DAY_S / 2, AFFINE),
 )
 QUICK = (
     Scenario("day", 6, 5_000, 2 * HOUR_S, (BOUND, *EVERYBODY)),
