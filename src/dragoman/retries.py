@@ -5,8 +5,9 @@ upstream can take it least. So a retry that costs an upstream work needs two thi
 
 - a *place*: at most :data:`SHARE` of the requests in flight are retries, or :data:`FLOOR`;
 - a *token*: requests earn :data:`SHARE` of a token each, and :data:`FLOOR` of them come every
-  second in any case. What is not used is kept, for about :data:`WINDOW_S` seconds' worth, or for
-  half of what is in flight: when an account dies, its requests shall not stand in line.
+  second in any case. What is not used is kept: as many as come in :data:`WINDOW_S` seconds, or
+  half as many as requests are in flight, so that those of an account that dies need not stand in
+  line.
 
 Who gets neither waits. Keys take turns, and one that had half of what was given lately leaves
 :data:`RESERVED` of the tokens to the others, so that its failures cannot use up what theirs need.
@@ -20,7 +21,7 @@ SHARE = 0.1
 FLOOR = 3
 """Retries that are always in order: at the same time, and a second."""
 WINDOW_S = 10.0
-"""How long tokens are kept."""
+"""How many seconds' tokens are kept."""
 AT_ONCE = 0.5
 """Tokens there are at least after a calm time, for each request in flight."""
 RESERVED = 0.25
@@ -50,8 +51,6 @@ class Retries:
         """Tokens taken and not yet earned again."""
         self.in_flight = 0
         """Requests under way, when that was last told."""
-        self.recent = 0.0
-        """Requests of the last :data:`WINDOW_S` seconds, about."""
         self._under_way: deque[Ticket] = deque()
         """Those that have a place, longest first."""
         self._lines: OrderedDict[str, deque[Ticket]] = OrderedDict()
@@ -64,7 +63,7 @@ class Retries:
     @property
     def capacity(self) -> float:
         """The most tokens that are kept."""
-        return max(FLOOR * WINDOW_S, SHARE * self.recent, AT_ONCE * self.in_flight)
+        return max(FLOOR * WINDOW_S, AT_ONCE * self.in_flight)
 
     @property
     def level(self) -> float:
@@ -159,7 +158,6 @@ class Retries:
         fresh = max(0, sent - self._sent)
         self._now, self._sent = now, sent
         fades = math.exp(-past_s / WINDOW_S)
-        self.recent = self.recent * fades + fresh / past_s * WINDOW_S * (1 - fades)
         self.used = max(0.0, self.used - max(FLOOR * past_s, SHARE * fresh))
         self._given = {
             key: given * fades for key, given in self._given.items() if given * fades > 0.1

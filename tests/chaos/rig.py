@@ -106,13 +106,19 @@ class Fake:
 
 
 class Hand:
-    """A clock that runs like the real one and can be put forward."""
+    """A clock that runs like the real one, can be put forward, and can stand still."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
-        self.clock = Clock(
-            wall=lambda: time.time() + self.ahead_s, mono=lambda: time.monotonic() + self.ahead_s
-        )
+        self._stopped: float | None = None
+        self.clock = Clock(wall=lambda: time.time() + self.ahead_s, mono=self._mono)
+
+    def _mono(self) -> float:
+        return (self._stopped or time.monotonic()) + self.ahead_s
+
+    def stop(self) -> None:
+        """Let no time pass but what ``ahead_s`` says."""
+        self._stopped = time.monotonic()
 
 
 class World(Harness):

@@ -2,12 +2,17 @@
 behind."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dragoman import attempts
+from dragoman.errand import Upstream
 from dragoman.hedges import ENOUGH, MOST_CHANCES, SHARE, Class
+from dragoman.record import Record
+from dragoman.upstream import Timeouts
 from tests.chaos.rig import COMMENT, Asked, World, always, until, well, whole, world
 from tests.gateway.harness import MODEL, begin, error, finish, reply, text
 from tests.scripted_upstream import UNTIL_CLOSED, Step, Wait
@@ -203,6 +208,37 @@ async def test_not_where_it_may_not_be(settings: dict[str, Any], tmp_path: Path)
         gate.set()
         assert whole((await asked).content)
         assert gateway.fakes[1].asked == 0
+
+
+async def test_a_reload_switches_it(tmp_path: Path) -> None:
+    async with world(tmp_path, well, routing={"hedging": False}) as gateway:
+        assert gateway.app.pool.hedges is None
+        path = tmp_path / "dragoman.yaml"
+        config = json.loads(path.read_text())
+        config["routing"]["hedging"] = True
+        path.write_text(json.dumps(config))
+        gateway.app.reload()
+        assert gateway.app.pool.hedges is not None
+        assert (await gateway.chat()).status_code == 200
+
+
+async def test_what_goes_on_at_one_account_stays_there(tmp_path: Path) -> None:
+    """The next part of an answer that paused has no road to others."""
+    gate = asyncio.Event()
+
+    def late(asked: Asked) -> list[Step]:
+        return [Wait(gate), *well(asked)]
+
+    async with world(tmp_path, late, well, ranked=True, **ON) as gateway:
+        known(gateway, usual_s=0)
+        record = Record("r", 0.0, model=MODEL)
+        up = Upstream(b'{"messages":[{"content":[{"text":"x"}]}]}', "", Timeouts(5, 5))
+        pool = gateway.app.pool
+        going_on = asyncio.create_task(attempts.whole(pool, [gateway.account("a")], up, record))
+        await until(lambda: gateway.fakes[0].asked)
+        gate.set()
+        _, account = await going_on
+        assert (account.name, gateway.fakes[1].asked, record.hedged) == ("a", 0, False)
 
 
 async def test_not_at_an_account_that_is_full_or_failing(tmp_path: Path) -> None:
