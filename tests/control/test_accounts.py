@@ -161,6 +161,7 @@ async def test_what_is_wrong_with_a_new_account_is_said_in_the_words_of_the_file
             ({"base_url": "ftp://x"}, "invalid_value", "base_url", "is not a URL"),
             ({"headers": {"host": "x"}}, "invalid_value", "headers.host", "Dragoman itself"),
             ({"ca_file": "/nowhere"}, "invalid_value", "ca_file", "no such file"),
+            ({"ca_file": "f" * 300}, "invalid_value", "ca_file", "cannot be read"),
             ({"models": ["a b"]}, "invalid_value", "models[0]", "is not a pattern"),
         ):
             answer = await admin.add(**{**right, **fields})

@@ -174,7 +174,14 @@ def _host(path: str, host: str) -> Iterator[Problem]:
 
 
 def _file(path: str, name: str) -> Iterator[Problem]:
-    if name and not Path(name).is_file():
+    if not name:
+        return
+    try:
+        there = Path(name).is_file()
+    except OSError as error:  # a name longer than any file's
+        yield Problem(path, f"cannot be read: {error.strerror}")
+        return
+    if not there:
         yield Problem(path, f"no such file: {name}")
 
 

@@ -96,7 +96,7 @@ class Accounts:
         book.changes = changes
         try:
             self._desk.apply()
-        except ValueError as error:
+        except (ValueError, OSError) as error:  # an unreadable certificate file is an OSError
             book.changes = before
             await self._save(before)
             raise Failure("invalid_value", str(error)) from None

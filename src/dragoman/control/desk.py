@@ -35,7 +35,8 @@ class Desk(NamedTuple):
     running: Callable[[], Running]
     book: Book
     apply: Callable[[], None]
-    """Put in force what the book says now. Raises ValueError, and then nothing has changed."""
+    """Put in force what the book says now. Raises ValueError or OSError, and then nothing has
+    changed."""
     tally: Tally
     audit: Callable[[str], None]
     """Told about every change, in one line."""
