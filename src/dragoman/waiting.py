@@ -59,6 +59,8 @@ class WaitingRoom:
         """Keys in the order of their turns, each with its waiting requests, oldest first."""
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
+        """What the timer waits for, ``mono()`` seconds."""
 
     @property
     def count(self) -> int:
@@ -149,12 +151,17 @@ class WaitingRoom:
         """Learn when an account has room again: by a request that ends, or by time."""
         for account in self._room.accounts():
             account.freed = self.next
-        if self._timer is None:
-            now = self._room.clock.mono()
-            waits = [one.cool_until - now for one in self._room.accounts() if one.cool_until > now]
-            if waits:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(max(min(waits), _SOONEST_S), self._due)
+        now = self._room.clock.mono()
+        ends = [one.cool_until for one in self._room.accounts() if one.cool_until > now]
+        soonest = min(ends, default=0.0)
+        if self._timer is not None and ends and soonest < self._due_at:
+            # Somebody who failed since will be back before those who were away already.
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and ends:
+            self._due_at = soonest
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(soonest - now, _SOONEST_S), self._due)
 
     def _unwatch(self) -> None:
         for account in self._room.accounts():
@@ -168,6 +175,7 @@ class WaitingRoom:
         if self._count:
             if self._timer is not None:
                 self._timer.cancel()
+                self._timer = None
             self._due()
 
     def _due(self) -> None:
