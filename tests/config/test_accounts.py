@@ -28,7 +28,7 @@ def test_nothing_but_mistakes_is_raised(fields: dict[str, Any]) -> None:
         assert account.name
 
 
-token = st.from_regex(r"[a-z0-9-]{1,10}", fullmatch=True)
+token = st.from_regex(r"[a-z0-9][a-z0-9-]{0,9}", fullmatch=True)
 
 
 @given(
