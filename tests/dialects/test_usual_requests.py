@@ -118,13 +118,9 @@ def test_what_is_not(fields: dict[str, Any]) -> None:
 
 
 def test_a_name_that_stands_twice() -> None:
-    body = b'{"model":"a","model":"claude-haiku-4-5","messages":[{"role":"user","content":"x"}]}'
-    assert (
-        short(body)
-        == outcome(body)
-        == (
-            "invalid_json",
-            "The request body holds 'model' twice.",
-            "model",
-        )
-    )
+    said = ("invalid_json", "The request body holds 'model' twice.", "model")
+    body = b'{"model":"a","model":"claude-haiku-4-5","messages":[{"role":"user","content":"%b"}]}'
+    assert short(body % b"x") is None, "a short one is left to the long way"
+    assert outcome(body % b"x") == said
+    large = body % (LONG * 5).encode()
+    assert short(large) == outcome(large) == said

@@ -16,7 +16,8 @@ _MODEL = b'"model"'
 _STREAM = b'"stream"'
 _MESSAGES = b'"messages"'
 _NAMES = (_MODEL, _STREAM, _MESSAGES)
-_SHORT = 4096
+SHORT = 4096
+"""Bodies below this size are searched as they are."""
 _TOKEN = re.compile(rb'("[^"\\]*+(?>(?:\\.[^"\\]*+)*)")(\s*:)?|([\[{])|([\]}])', re.DOTALL)
 
 
@@ -25,10 +26,8 @@ def refuse(body: bytes, messages: Raw) -> None:
 
     ``body`` is valid JSON, ``messages`` the array that was read from it.
     """
-    if len(body) < _SHORT and body.count(_MODEL) == body.count(_MESSAGES) == 1:
-        # What stands in the whole body at most once stands once at its top.
-        if body.count(_STREAM) < 2:
-            return
+    if len(body) < SHORT and excluded(body):
+        return
     value = bytes(messages)
     start = body.find(b"[", body.find(_MESSAGES))
     if body.startswith(value, start):
@@ -37,6 +36,12 @@ def refuse(body: bytes, messages: Raw) -> None:
         if body.count(name) > 1:
             _refuse_exactly(body)
             return
+
+
+def excluded(body: bytes) -> bool:
+    """Whether no name can stand twice: what stands in the whole body once stands once at its top.
+    ``body`` is a short one that holds messages and a model."""
+    return body.count(_MODEL) == body.count(_MESSAGES) == 1 and body.count(_STREAM) < 2
 
 
 def _refuse_exactly(body: bytes) -> None:

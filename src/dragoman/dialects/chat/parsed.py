@@ -151,6 +151,6 @@ class Parsed(Struct, gc=False):
     media: Sequence[Pending] = ()
     """What must be fetched or converted before the request can be sent; nearly always nothing."""
     prompt_bytes: int = 0
-    """Size of the messages as they came, where there is nothing but texts in them."""
+    """Size of the body as it came, where there is nothing but texts in it."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

@@ -25,9 +25,8 @@ class Said(Shape):
     content: Raw
 
 
-class Asked(Shape):
+class _Asked(Shape, kw_only=True):
     model: str
-    messages: Raw
     max_tokens: Count | None = None
     max_completion_tokens: Count | None = None
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
@@ -35,7 +34,20 @@ class Asked(Shape):
     stream_options: StreamOptions | None = None
 
 
-_requests = jsonio.Decoder(Asked)
+class Short(_Asked, kw_only=True):
+    """A short body, read in one pass: its names are easily counted."""
+
+    messages: list[Said]
+
+
+class Long(_Asked, kw_only=True):
+    """A long one: the names are looked for beside the messages, so those are read apart."""
+
+    messages: Raw
+
+
+_shorts = jsonio.Decoder(Short)
+_longs = jsonio.Decoder(Long)
 _messages = jsonio.Decoder(list[Said])
 _MOST_MESSAGES = 100_000
 
@@ -52,14 +64,26 @@ def usual(body: bytes, catalogue: Catalogue, marks: Caching = "auto") -> Parsed 
     ``body`` is UTF-8. Raises :class:`Failure` for what only shows at the end: a name that stands
     twice, a model that does not exist.
     """
-    asked = _requests.attempt(body)
+    if len(body) < duplicates.SHORT:
+        asked = _shorts.attempt(body)
+        if asked is None or not duplicates.excluded(body):
+            return None
+        return _parsed(asked, asked.messages, len(body), catalogue, marks)
+    asked = _longs.attempt(body)
     messages = None if asked is None else _messages.attempt(asked.messages)
     if asked is None or messages is None or len(messages) > _MOST_MESSAGES:
         return None
+    duplicates.refuse(body, asked.messages)
+    return _parsed(asked, messages, len(body), catalogue, marks)
+
+
+def _parsed(
+    asked: _Asked, messages: list[Said], size: int, catalogue: Catalogue, marks: Caching
+) -> Parsed | None:
+    """``size``: of the body, in bytes."""
     talk = _Talk([], [], [])
     if not _alternating(messages, talk):
         return None
-    duplicates.refuse(body, asked.messages)
     model, wire_id, warning = catalogue.resolve(asked.model)
     stream = asked.stream is True
     limit = asked.max_completion_tokens or asked.max_tokens or default_limit(model, stream=stream)
@@ -73,14 +97,14 @@ def usual(body: bytes, catalogue: Catalogue, marks: Caching = "auto") -> Parsed 
         out.system = talk.system
     if temperature is not None:
         out.temperature = temperature
-    marked = marks == "auto" and caching.worth_it(model, len(body))
+    marked = marks == "auto" and caching.worth_it(model, size)
     if marked:
         caching.automatic(out)
     options = asked.stream_options
     with_usage = options is not None and options.include_usage is True
     parsed = Parsed(out, model, asked.model, stream, 1, with_usage, [], "", "", "")
     parsed.origins = talk.origins
-    parsed.prompt_bytes = len(asked.messages)
+    parsed.prompt_bytes = size
     if marked:
         parsed.marked = True
     if asked.max_completion_tokens is not None:
