@@ -90,6 +90,17 @@ async def test_both_at_the_same_moment(tmp_path: Path) -> None:
         await until(gateway.quiet)
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
+async def test_every_choice_has_its_own(streamed: bool, tmp_path: Path) -> None:
+    async with world(tmp_path, always(UNTIL_CLOSED), well, ranked=True, **ON) as gateway:
+        known(gateway)
+        answer = await gateway.chat(stream=streamed, n=2)
+        assert answer.status_code == 200
+        assert answer.content.count(b"Hello.") == 2
+        assert [fake.asked for fake in gateway.fakes] == [2, 2]
+        await until(gateway.quiet)
+
+
 async def test_a_failure_of_one_leaves_the_other(tmp_path: Path) -> None:
     gate = asyncio.Event()
     fault = always(Wait(gate), error(500, "api_error", "x"))
