@@ -141,7 +141,8 @@ class App:
     async def open_admin(self) -> tuple[str, int]:
         """Serve the admin API on its own port, too. Makes its key where there is none.
 
-        Gives back the bound address; raises OSError when it is taken.
+        Gives back the bound address; raises OSError when it is taken, ValueError when there can be
+        no key.
         """
         desk = Desk(
             clock=self.clock,
@@ -287,7 +288,10 @@ class App:
         """The digest of the admin key in the data folder, which is made where there is none."""
         stored = keyfile.read(folder, keyfile.ADMIN)
         if not stored:
-            text, made = keyfile.create(folder, "admin", keyfile.ADMIN)
+            try:
+                text, made = keyfile.create(folder, "admin", keyfile.ADMIN)
+            except OSError as error:
+                raise ValueError(f"{folder} cannot be written: {error.strerror}") from None
             self.first_admin_key = FirstKey(text)
             stored = [made]
         return bytes.fromhex(stored[0].sha256)

@@ -123,6 +123,7 @@ def test_the_default_port_may_be_taken_and_a_configured_one_may_not(tmp_path: Pa
         with pytest.raises(RuntimeError, match=f"admin API: cannot listen on 127.0.0.1:{port}"):
             with gateway(tmp_path, environ={"DRAGOMAN_ADMIN_PORT": str(port)}):
                 pass
+        assert not (tmp_path / "data" / "keys.json").exists(), "nobody was shown that key"
     with socket.socket() as default:
         default.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -148,3 +149,11 @@ async def test_a_port_that_breaks_is_told_and_holds_up_nothing(
         assert (await admin.gateway.http.get("/healthz")).status_code == 200
     events = [line["event"] for line in admin.gateway.lines.all]
     assert events == ["crash", "draining", "stopped"]
+
+
+def test_a_damaged_admin_key_is_named_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ADMIN).write_text("{")
+    with pytest.raises(RuntimeError, match=r"admin-key\.json is damaged"):
+        with gateway(tmp_path):
+            pass

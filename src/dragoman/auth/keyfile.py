@@ -48,3 +48,8 @@ def create(folder: Path, name: str, file: str = CLIENTS) -> tuple[str, StoredKey
     content = jsonio.encode(KeyFile(version=1, keys=[*read(folder, file), stored]))
     replace(folder / file, content)
     return key, stored
+
+
+def forget(folder: Path) -> None:
+    """Remove the client key that was made at this start."""
+    (folder / CLIENTS).unlink(missing_ok=True)

@@ -4,11 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
 from dragoman import __version__
 from dragoman.app import App
+from dragoman.auth import keyfile
 from dragoman.config import Config, ConfigError, load, pending
 from dragoman.observe.log import Log
 
@@ -32,8 +34,7 @@ async def _serve(read: Callable[[], Config]) -> None:
     except OSError as error:
         server = app.config.server
         where = f"{server.host}:{server.port}"
-        print(f"cannot listen on {where}: {error.strerror or error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        raise _cannot_start(app, f"cannot listen on {where}: {error.strerror or error}") from None
     admin = await _open_admin(app)
     print(greeting(app, base_url(app.config, bound, port), admin), flush=True)
     await app.run()
@@ -51,10 +52,19 @@ async def _open_admin(app: App) -> str:
         admin = app.config.admin
         reason = f"cannot listen on {admin.host}:{admin.port}: {error.strerror or error}"
         if {"admin.host", "admin.port"} & app.config.given:
-            print(f"admin API: {reason}", file=sys.stderr)
-            raise SystemExit(1) from None
+            raise _cannot_start(app, f"admin API: {reason}") from None
         return f"admin API: not served, {reason}; set admin.port"
+    except ValueError as error:
+        raise _cannot_start(app, str(error)) from None
     return f"admin API: {url('http', host, port)}"
+
+
+def _cannot_start(app: App, reason: str) -> SystemExit:
+    """Say why. A key that was made and will not be shown is forgotten: the next start makes one."""
+    if app.first_key is not None:
+        keyfile.forget(Path(app.config.data_dir))
+    print(reason, file=sys.stderr)
+    return SystemExit(1)
 
 
 def base_url(config: Config, host: str, port: int) -> str:
