@@ -133,7 +133,8 @@ def plots(results: Results, decisions: Sequence[Cost]) -> dict[str, str]:
     highest = max(most for curve in curves for _, most in curve.points)
     up = Axis("requests in flight, for a weight of 1", range(int(highest) + 2))
     hours = max(len(curve.points) for curve in curves)
-    across = Axis("hour", range(0, max(2, hours), max(1, hours // 8)))
+    step = max(1, hours // 8)
+    across = Axis("hour", range(0, hours + step, step))
     drawn["routing-load"] = lines("Load over the day", across, up, curves)
     sizes = [row.accounts for row in decisions]
     drawn["routing-decision"] = lines(
