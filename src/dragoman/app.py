@@ -26,7 +26,7 @@ from dragoman.control.book import Book, declared_names, merged
 from dragoman.control.desk import Desk, Running
 from dragoman.control.server import AdminServer
 from dragoman.dialects.registry import CHAT
-from dragoman.errors import Blame, Failure
+from dragoman.errors import Failure
 from dragoman.gateway import Gateway
 from dragoman.health import NAME, Keeper
 from dragoman.hedges import Hedges
@@ -36,11 +36,11 @@ from dragoman.http.server import Server, ServerLimits
 from dragoman.http.server_tls import server_context
 from dragoman.limits import Limits
 from dragoman.media.converter import Converter
-from dragoman.observe.log import FLUSH_S, EventLine, Log, RequestLine
-from dragoman.observe.redaction import frames, redacted
+from dragoman.observe.ended import Ended
+from dragoman.observe.log import FLUSH_S, EventLine, Log
+from dragoman.observe.redaction import frames
 from dragoman.observe.tally import Tally
 from dragoman.pool import Pool
-from dragoman.record import Record
 from dragoman.routes import Work
 from dragoman.supervisor import Supervisor
 from dragoman.thoughts import Thoughts
@@ -99,6 +99,7 @@ class App:
         self._hedges = Hedges(clock.mono)
         self.caches = Caches()
         self.tally = Tally()
+        self._ended = Ended(clock, self.tally, self._write)
         self.pool = Pool((), clock)
         self.waiting = WaitingRoom(Room(self.pool.snapshot, clock), config.routing.queue_timeout_s)
         self.gateway, accounts = self._build(config)
@@ -315,46 +316,12 @@ class App:
             waiting=self.waiting,
             turns=self._turns,
             options=build.options(config),
-            finished=self._finished,
+            finished=self._ended.add,
         )
         return Built(gateway, accounts)
 
-    def _finished(self, record: Record) -> None:
-        """One line for one request, and its figures."""
-        outcome = record.outcome.value
-        duration_s = self.clock.mono() - record.started
-        first_byte_s = record.first_byte - record.started if record.first_byte else 0.0
-        self.tally.add(record, outcome, duration_s, first_byte_s)
-        usage, failure = record.usage, record.failure
-        # By position: names would cost as much again.
-        line = RequestLine(
-            int(self.clock.wall() * 1000) / 1000,
-            record.request_id,
-            record.key,
-            record.model,
-            record.account,
-            record.attempts,
-            record.status,
-            outcome,
-            record.stream,
-            _ms(duration_s),
-            _ms(first_byte_s),
-            usage.input,
-            usage.cache_read,
-            usage.cache_write,
-            usage.output,
-            record.conversation,
-            record.cache,
-            record.cache_reason,
-            failure.kind if failure else "",
-            _detail(failure) if failure else "",
-            record.missed,
-            record.ambiguous,
-            record.hedged,
-        )
-        self._write(line)
-
     def _event(self, event: str, message: str = "") -> None:
+        self._ended.settle()
         self._write(EventLine(time=round(self.clock.wall(), 3), event=event, message=message))
 
     def _crashed(self, error: BaseException) -> None:
@@ -368,23 +335,6 @@ class App:
 def refuse(failure: Failure, path: str) -> bytes:
     """The body of an answer that the server gives by itself, before any route."""
     return CHAT.error_body(failure)
-
-
-def _detail(failure: Failure) -> str:
-    """What the operator is told beyond the kind of a failure.
-
-    Of a client's own mistake nothing: what there is to say quotes the request.
-    """
-    if failure.row.blame is Blame.CLIENT:
-        return ""
-    if failure.kind == "internal":
-        return failure.detail
-    return redacted(failure.detail)
-
-
-def _ms(seconds: float) -> float:
-    """Milliseconds with two digits behind the point."""
-    return int(seconds * 100_000) / 100
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

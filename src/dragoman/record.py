@@ -18,15 +18,16 @@ class Miss(Struct, frozen=True, omit_defaults=True):
 
 
 class Record(Struct):
-    """The facts of a request that the log line (and later metrics and ledger) are made of.
+    """The facts of a request that the log line, the metrics (and later the ledger) are made of.
 
-    ``started`` and ``first_byte`` are ``mono()`` seconds; ``first_byte`` is 0 while nothing was
-    sent.
+    ``started``, ``first_byte`` and ``ended`` are ``mono()`` seconds; ``first_byte`` is 0 while
+    nothing was sent.
     """
 
     request_id: str
     started: float
     first_byte: float = 0.0
+    ended: float = 0.0
     key: str = ""
     model: str = ""
     account: str = ""

@@ -137,4 +137,4 @@ async def test_new_requests_follow_the_changes_at_once(tmp_path: Path) -> None:
             assert await served_by() == "b"
             await admin.http.delete(f"{ACCOUNTS}/b")
             assert await served_by() == "a"
-            assert admin.gateway.requests[-1]["account"] == "a"
+            assert (await admin.gateway.ended(5))[-1]["account"] == "a"

@@ -6,7 +6,7 @@ beyond :data:`MOST_SERIES` time series new names are counted as ``other``.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from dragoman.record import Record
@@ -96,6 +96,8 @@ class Tally:
         self._series = 0
         self._bounds: list[int] = []
         self._least = 1 << 62
+        self.before_reading: Callable[[], None] = _nothing
+        """Called before anybody reads: what still waits is to be added now."""
 
     def tiers(self, bounds: Iterable[int]) -> None:
         """Prompts longer than one of these bounds (tokens) are counted apart from now on: they have
@@ -107,7 +109,7 @@ class Tally:
         """Count one finished request. ``first_byte_s`` is 0 where nothing was sent."""
         usage = record.usage
         above = 0
-        if usage.seen and usage.prompt > self._least:
+        if usage.input + usage.cache_read + usage.cache_write > self._least:
             above = self._bounds[bisect_left(self._bounds, usage.prompt) - 1]
         name = (record.key, record.model, record.account, record.status, outcome, above)
         row = self._rows.get(name)
@@ -115,12 +117,13 @@ class Tally:
             row = self._row(Labels(*name))
         row.requests += 1
         row.attempts += record.attempts
-        if usage.seen:
-            row.input += usage.input
+        row.input += usage.input
+        row.output += usage.output
+        if usage.cache_read:
             row.cache_read += usage.cache_read
+        if usage.cache_write:
             row.cache_write += usage.cache_write
             row.cache_write_1h += usage.cache_write_1h
-            row.output += usage.output
         times = row.times
         times.duration[bisect_left(BOUNDS_S, duration_s)] += 1
         times.duration_s += duration_s
@@ -130,11 +133,13 @@ class Tally:
 
     def rows(self) -> Iterator[tuple[Labels, Row]]:
         """All rows, as they are now."""
+        self.before_reading()
         for name, row in list(self._rows.items()):
             yield Labels(*name), row
 
     def times(self) -> Iterator[tuple[str, str, Times]]:
         """(model, account, times) of all requests."""
+        self.before_reading()
         for (model, account), times in list(self._times.items()):
             yield model, account, times
 
@@ -164,3 +169,7 @@ class Tally:
         self._labels.add(whose)
         row = self._rows[name] = Row(self._times.setdefault(which, Times()))
         return row
+
+
+def _nothing() -> None:
+    """Nothing waits."""
