@@ -146,12 +146,17 @@ class Ticket:
                 f"This API key already has {principal.concurrency} requests in flight, its limit.",
                 retry_after_s=1,
             )
-        if counters.tokens is not None and counters.tokens.refill(self._started) <= 0:
-            raise _rate("tokens", principal.tpm, counters.tokens.wait_s(1))
-        if counters.requests is not None:
-            if counters.requests.refill(self._started) < 1:
-                raise _rate("requests", principal.rpm, counters.requests.wait_s(1))
-            counters.requests.level -= 1
+        # A busy key's buckets were filled up a moment ago, and are full enough for one more.
+        now = self._started
+        tokens, requests = counters.tokens, counters.requests
+        if tokens is not None and (tokens.level <= 0 or now - tokens.stamp > _FRESH_S):
+            if tokens.refill(now) <= 0:
+                raise _rate("tokens", principal.tpm, tokens.wait_s(1))
+        if requests is not None:
+            if requests.level < 1 or now - requests.stamp > _FRESH_S:
+                if requests.refill(now) < 1:
+                    raise _rate("requests", principal.rpm, requests.wait_s(1))
+            requests.level -= 1
         counters.in_flight += 1
         return self
 
@@ -164,7 +169,8 @@ class Ticket:
         counters = self.counters
         counters.in_flight -= 1
         counters.reserved -= self.estimate
-        spent = self.usage.total if self.usage.seen else 0
+        usage = self.usage
+        spent = usage.input + usage.cache_read + usage.cache_write + usage.output
         counters.used += spent
         if counters.tokens is not None:
             counters.tokens.level += self.estimate - spent

@@ -122,7 +122,8 @@ class Pool:
         now = self._clock.mono()
         account.last_head = head
         account.heard_at = now
-        if account.look_at <= now or anthropic.SPENT in head:
+        # Not `in`: for bytes that raises and drops an exception before it looks.
+        if account.look_at <= now or head.find(anthropic.SPENT) >= 0:
             self._look(account)
 
     def remaining(self, account: Account) -> dict[str, float]:

@@ -36,11 +36,24 @@ class Ring(NamedTuple):
 class Group:
     """Accounts of one priority that serve one model."""
 
-    __slots__ = ("accounts", "counted", "priority", "ring", "share", "stamp", "usual")
+    __slots__ = (
+        "accounts",
+        "counted",
+        "homes",
+        "priority",
+        "ring",
+        "share",
+        "stamp",
+        "usual",
+        "weight",
+    )
 
     def __init__(self, accounts: Sequence[Account]) -> None:
         self.accounts = tuple(accounts)
         self.priority = self.accounts[0].priority
+        self.weight = sum([one.weight for one in self.accounts])
+        self.homes: dict[int, Account] = {}
+        """Of conversations that were here lately, where they live while all is well."""
         self.ring = _ring(self.accounts) if len(self.accounts) >= RING_FROM else None
         self.share = 0.0
         """For a ring: the most requests in flight for an account of weight 1, at ``stamp``."""

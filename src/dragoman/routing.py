@@ -54,6 +54,8 @@ FREE_RECENT = 4
 """
 OPENING_PLACES = 8
 """Accounts that are looked at for an opening's sake."""
+MOST_HOMES = 8192
+"""Homes that a group remembers; finding one again costs some claims."""
 RECENT_RECOUNT_S = 1.0
 """How old a group's average of the last minutes' requests may be."""
 
@@ -114,6 +116,42 @@ def plan(
         others = [one for one in order if one is not last]
         return Moved([last, *others][: wanted.max_attempts])
     return _kept(order, wanted, roster, (now, known))
+
+
+def start(
+    wanted: Wanted, roster: Roster, now: float, detours: Detours = NO_DETOURS
+) -> list[Account]:
+    """:func:`plan`, or its first account alone where that is plainly the conversation's home: which
+    it is while all is well, and found in a third of the time. Where else to go is planned anew when
+    it is needed.
+
+    Raises what :func:`plan` does.
+    """
+    conversation = wanted.conversation
+    if not (wanted.opening or wanted.bound or (detours and conversation in detours)):
+        groups = roster.groups(wanted.model)
+        if groups:
+            group = groups[0]
+            at_home = group.homes.get(conversation)
+            if at_home is None:
+                at_home = group.homes[conversation] = _home(group, conversation)
+                if len(group.homes) > MOST_HOMES:
+                    group.homes.clear()
+            if at_home.available(now, wanted.model) and (
+                at_home.in_flight < FREE_LOAD or not _is_heavy(at_home, group, wanted.model, now)
+            ):
+                return [at_home]
+    return plan(wanted, roster, now, detours)
+
+
+def _is_heavy(one: Account, group: Group, model: str, now: float) -> bool:
+    """Whether an available account of a group has more than its share of the load."""
+    if group.ring is not None:
+        return _over(one, _share_now(group, model, now))
+    # Its own load alone is a part of all load, and what is available a part of all accounts.
+    if one.in_flight - FREE_LOAD < BOUND * (one.in_flight + 1) / group.weight * one.weight:
+        return False
+    return _over(one, _share([other for other in group.accounts if other.available(now, model)]))
 
 
 def home(wanted: Wanted, roster: Roster) -> Account | None:

@@ -71,7 +71,7 @@ async def converse(exchange: Exchange) -> None:
             ticket.reserve(estimate(parsed), gw.clock.mono())
         wanted = exchange.wanted(parsed, principal)
         try:
-            plan = routing.plan(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours)
+            plan = routing.start(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours)
         except Failure as refused:
             plan = await exchange.queue(wanted, refused, principal)
         up = attempts.Upstream(
