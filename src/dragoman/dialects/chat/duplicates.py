@@ -21,20 +21,22 @@ SHORT = 4096
 _TOKEN = re.compile(rb'("[^"\\]*+(?>(?:\\.[^"\\]*+)*)")(\s*:)?|([\[{])|([\]}])', re.DOTALL)
 
 
-def refuse(body: bytes, messages: Raw) -> None:
+def refuse(body: bytes, messages: Raw, field: bytes = _MESSAGES) -> None:
     """Raises :class:`Failure` ``invalid_json`` if a name stands twice.
 
-    ``body`` is valid JSON, ``messages`` the array that was read from it.
+    ``body`` is valid JSON, ``messages`` the value of ``field`` that was read from it: an array, or
+    a text where the dialect takes one.
     """
-    if len(body) < SHORT and excluded(body):
+    names = _NAMES if field == _MESSAGES else (_MODEL, _STREAM, field)
+    if len(body) < SHORT and all([body.count(name) < 2 for name in names]):
         return
     value = bytes(messages)
-    start = body.find(b"[", body.find(_MESSAGES))
+    start = body.find(value[:1], body.find(field) + len(field))
     if body.startswith(value, start):
         body = body[:start] + body[start + len(value) :]
-    for name in _NAMES:
+    for name in names:
         if body.count(name) > 1:
-            _refuse_exactly(body)
+            _refuse_exactly(body, names)
             return
 
 
@@ -44,7 +46,7 @@ def excluded(body: bytes) -> bool:
     return body.count(_MODEL) == body.count(_MESSAGES) == 1 and body.count(_STREAM) < 2
 
 
-def _refuse_exactly(body: bytes) -> None:
+def _refuse_exactly(body: bytes, names: tuple[bytes, ...]) -> None:
     depth = 0
     seen: set[bytes] = set()
     for text, colon, opening, closing in _TOKEN.findall(body):
@@ -52,7 +54,7 @@ def _refuse_exactly(body: bytes) -> None:
             depth += 1
         elif closing:
             depth -= 1
-        elif colon and depth == 1 and text in _NAMES:
+        elif colon and depth == 1 and text in names:
             if text in seen:
                 name = text[1:-1].decode()
                 raise Failure("invalid_json", f"The request body holds '{name}' twice.", param=name)

@@ -1,7 +1,7 @@
 """What a chat request was read into, and the notes taken on the way."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Literal, NamedTuple
 
@@ -102,7 +102,8 @@ JSON_TOOL = "json_reply"
 
 
 class Parsed(Struct, gc=False):
-    """A chat request: what goes upstream, and what its answer needs to know."""
+    """A request of one of OpenAI's dialects: what goes upstream, and what its answer needs to
+    know."""
 
     request: Request
     model: Model
@@ -152,5 +153,15 @@ class Parsed(Struct, gc=False):
     """What must be fetched or converted before the request can be sent; nearly always nothing."""
     prompt_bytes: int = 0
     """Size of the body as it came, where there is nothing but texts in it."""
+    namespaces: dict[str, tuple[str, str]] = {}
+    """The client's flat tool names → (namespace, name), where it has namespaces (Responses)."""
+    echo: bytes = b""
+    """What every answer repeats of the request, as JSON ready to be pasted in (Responses; the
+    prompt of Completions with ``echo``)."""
+    includes: frozenset[str] = frozenset()
+    """What the answer is to hold beside the usual (Responses)."""
+    told: Callable[[str], str] | None = None
+    """A path in the shapes of a chat request → the path in the client's own request, of a dialect
+    that is read into those shapes."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

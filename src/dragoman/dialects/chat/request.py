@@ -7,10 +7,12 @@ thinking, sampling, output format. Each step is a module; what they decide is in
 
 import hashlib
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec import UNSET
 
-from dragoman.catalogue.catalogue import Catalogue
+from dragoman.catalogue.catalogue import Catalogue, Resolved
 from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
 from dragoman.dialects.chat import (
@@ -62,15 +64,23 @@ def parse(
         if parsed is not None:
             return parsed
     notes = Notes(strict, caching)
+    return careful(body, lambda data: full(data, catalogue, notes, recall), readable=readable)
+
+
+def careful(body: bytes, take: Callable[[bytes], Parsed], *, readable: bool) -> Parsed:
+    """What ``take`` makes of a body, also of one whose base64 is wrapped.
+
+    ``readable``: it is UTF-8. Raises :class:`Failure`, also for what is not JSON.
+    """
     try:
         if not readable:
             raise invalid_json("it is not UTF-8")
-        return full(body, catalogue, notes, recall)
+        return take(body)
     except jsonio.Malformed as error:
         if b";base64," not in body:
             raise invalid_json(str(error)) from None
     try:
-        return full(_unwrapped(body), catalogue, notes, recall)
+        return take(_unwrapped(body))
     except jsonio.Malformed as error:
         raise invalid_json(str(error)) from None
 
@@ -81,26 +91,45 @@ def _unwrapped(body: bytes) -> bytes:
     return _WRAPPED.sub(lambda found: _LINE_ENDS.sub(b"", found[0]), body)
 
 
+class Way(NamedTuple):
+    """What a request is translated with, beside what it says."""
+
+    resolved: Resolved
+    """The model it names."""
+    size: int
+    """Bytes of its body."""
+    recall: Recall | None = None
+    """Knows the signed thinking of turns that come back without it."""
+
+
 def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None = None) -> Parsed:
     """Read a request of any kind; ``body`` is UTF-8. Raises :class:`Failure`, ``Malformed``."""
     asked: ChatRequest = _requests.read(body, "", notes)
     messages: list[Message] = _messages.read(asked.messages, "messages", notes)
     duplicates.refuse(body, asked.messages)
-    resolved = catalogue.resolve(asked.model)
-    model = resolved.model
-    if resolved.warning:
-        notes.warnings.append(("model", resolved.warning))
+    return translate(asked, messages, Way(catalogue.resolve(asked.model), len(body), recall), notes)
+
+
+def translate(asked: ChatRequest, messages: list[Message], way: Way, notes: Notes) -> Parsed:
+    """What a request says → what goes upstream. OpenAI's other dialects are read into the same
+    shapes and go on here.
+
+    Raises :class:`Failure`, its path one in a chat request.
+    """
+    model = way.resolved.model
+    if way.resolved.warning:
+        notes.warnings.append(("model", way.resolved.warning))
     unsupported.note(asked, notes)
     caching.begin(asked, notes)
     box = Toolbox(asked, model, notes)
     want = _wanted(asked, model)
-    thoughts = reasoning.complete(messages, recall if thinking.thinks(want, model) else None)
+    thoughts = reasoning.complete(messages, way.recall if thinking.thinks(want, model) else None)
     talk = Conversation(model, box.names, notes)
     prefill = _take_all(messages, talk)
     last = talk.last_said()
     room = thinking.budget_room(want, model)
     out = Request(
-        model=resolved.wire_id,
+        model=way.resolved.wire_id,
         max_tokens=sampling.max_tokens(asked, model, room, notes),
         messages=talk.messages,
         stream=bool(asked.stream),
@@ -120,7 +149,7 @@ def full(body: bytes, catalogue: Catalogue, notes: Notes, recall: Recall | None 
     _tier(asked, out, notes)
     caching.settle(out, asked.cache_control, notes)
     parsed = _parsed(asked, out, model, notes)
-    parsed.marked = caching.fill(out, last, notes, worth=caching.worth_it(model, len(body)))
+    parsed.marked = caching.fill(out, last, notes, worth=caching.worth_it(model, way.size))
     parsed.json_mode = json_mode
     parsed.origins, parsed.joins, parsed.parts = talk.origins, talk.joins, notes.parts
     parsed.effort_name = want.path
