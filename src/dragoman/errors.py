@@ -91,6 +91,8 @@ TABLE: dict[str, Kind] = {
     "ip_not_allowed": Kind(403, "permission_error", "ip_not_allowed", "permission_error", _C),
     # Retried where an upstream says so: another account may have the model.
     "model_not_found": Kind(404, _INVALID, "model_not_found", "not_found_error", _C, True),
+    # An account's carrier cannot say it; another's may.
+    "unsupported_here": Kind(400, _INVALID, "unsupported_value", _INVALID, _C, True),
     "rate_limited": Kind(429, _LIMIT, "rate_limit_exceeded", _LIMIT, _C),
     # The gateway.
     "internal": Kind(500, "server_error", "internal_error", "api_error", _G),
@@ -145,6 +147,8 @@ class Failure(Exception):
         self.retry_after_s = retry_after_s
         self.answered = False
         """An upstream said so itself: it has not done what it was asked, and bills nothing."""
+        self.placed = False
+        """``param`` is in the client's own request, which went up as it came."""
         self.row = TABLE[kind]
         self.status = self.row.status
 
