@@ -272,7 +272,7 @@ async def test_a_fault_of_the_gateway(tmp_path: Path, monkeypatch: pytest.Monkey
     def broken(*_: object) -> None:
         raise ZeroDivisionError(PROMPT)
 
-    monkeypatch.setattr(serve.routing, "plan", broken)
+    monkeypatch.setattr(serve.routing, "start", broken)
     async with running(tmp_path) as gateway:
         answer = await gateway.chat()
         told = answer.json()["error"]
