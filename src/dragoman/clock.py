@@ -6,10 +6,11 @@ to whoever needs them as a :class:`Clock`, so a test can move time by hand.
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Clock(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Clock:
     """Two readings of time, in seconds."""
 
     wall: Callable[[], float]

@@ -4,7 +4,7 @@ A reload makes a new one, running requests keep theirs.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from dragoman.auth.keys import Keys
 from dragoman.caches import Caches
@@ -21,7 +21,8 @@ from dragoman.upstream import Timeouts
 from dragoman.waiting import WaitingRoom
 
 
-class Options(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Options:
     """Settings of the request path."""
 
     strict: bool
@@ -35,7 +36,8 @@ class Options(NamedTuple):
     timeouts: Timeouts
 
 
-class Gateway(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gateway:
     """Everything ``serve`` works with."""
 
     clock: Clock

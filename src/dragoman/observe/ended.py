@@ -58,7 +58,7 @@ class Ended:
         for record in records:
             duration_s = record.ended - record.started
             first_byte_s = record.first_byte - record.started if record.first_byte else 0.0
-            outcome = record.outcome.value
+            outcome = record.outcome._value_
             add(record, outcome, duration_s, first_byte_s)
             usage, failure = record.usage, record.failure
             # By position: names would cost as much again.
