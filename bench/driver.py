@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from bench.process import Child, Launch, free_port
 from dragoman.codec import jsonio
@@ -57,10 +58,9 @@ class Upstream:
     port: int
 
     @classmethod
-    def start(cls, folder: Path, core: int, *, awake: bool = False) -> "Upstream":
-        """``awake``: it never sleeps, see ``native/loop/loop.go``."""
+    def start(cls, folder: Path, core: int) -> "Upstream":
         port = free_port()
-        argv = [str(BUILD / "upstream"), "-port", str(port), "-awake", str(int(awake))]
+        argv = [str(BUILD / "upstream"), "-port", str(port)]
         child = Child(Launch(argv, core, folder / "upstream.log"))
         until = time.monotonic() + 5
         while not child.tail():
@@ -70,6 +70,12 @@ class Upstream:
                 raise Unavailable(f"the fake upstream did not start: {reason}")
             time.sleep(0.01)
         return cls(child, port)
+
+    def set_awake(self, awake: bool) -> None:
+        """Whether it never sleeps, see ``native/loop/loop.go``."""
+        path = "awake" if awake else "asleep"
+        with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+            answer.read()
 
     def __enter__(self) -> "Upstream":
         return self

@@ -61,9 +61,7 @@ class Bench:
     def run(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="dragoman-bench-"))
         try:
-            with Upstream.start(
-                folder, self._cores.driver, awake=not self._cores.shared
-            ) as upstream:
+            with Upstream.start(folder, self._cores.driver) as upstream:
                 for number in range(1, self._options.rounds + 1):
                     self._round(number, folder / str(number), upstream)
         finally:
@@ -117,9 +115,11 @@ class Bench:
     ) -> None:
         slow = one is not None and one.gateway.slow
         flags: dict[str, str | int] = scenario.resolve(slow=slow, scale=self._options.scale)
+        awake = scenario.awake and not self._cores.shared
+        upstream.set_awake(awake)
         more: dict[str, str | int] = {
             "port": upstream.port,
-            "awake": int(not self._cores.shared),
+            "awake": int(awake),
             "key": KEY,
         }
         if one is not None:

@@ -62,6 +62,9 @@ func New(awake bool) (*Loop, error) {
 	return &Loop{ep: ep, files: map[int32]file{}, buffer: make([]byte, 256<<10), awake: awake}, nil
 }
 
+// SetAwake says whether the loop never sleeps.
+func (l *Loop) SetAwake(awake bool) { l.awake = awake }
+
 // Run handles events until done says so, which is asked after each round of them.
 func (l *Loop) Run(done func() bool) error {
 	for !done() {

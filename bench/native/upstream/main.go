@@ -18,19 +18,18 @@ import (
 
 func main() {
 	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes a free one")
-	awake := flag.Int("awake", 0, "1: never sleep")
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
 	runtime.LockOSThread()
 	debug.SetGCPercent(400)
-	if err := run(*port, *awake == 1); err != nil {
+	if err := run(*port); err != nil {
 		fmt.Fprintln(os.Stderr, "upstream:", err)
 		os.Exit(1)
 	}
 }
 
-func run(port int, awake bool) error {
-	l, err := loop.New(awake)
+func run(port int) error {
+	l, err := loop.New(false)
 	if err != nil {
 		return err
 	}
@@ -119,6 +118,10 @@ func (s *session) answer(head wire.Head, body []byte) {
 		with = anthropic
 	case "/v1/chat/completions":
 		with = openai
+	case "/awake", "/asleep":
+		s.loop.SetAwake(string(path) == "/awake")
+		s.conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+		return
 	default:
 		s.refuse(404, "no such path")
 		return
