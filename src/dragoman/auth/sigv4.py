@@ -90,7 +90,9 @@ def _canonical(message: Message, signed: dict[str, str], names: str) -> str:
     path, _, query = message.target.partition("?")
     # What is encoded already is encoded once more: so do all services but S3.
     encoded = quote(path, safe="/~")
-    arguments = "&".join(sorted(query.split("&"))) if query else ""
+    # By name, then by value: "=" sorts behind digits, so whole pairs would come out otherwise.
+    pairs = sorted(pair.partition("=") for pair in query.split("&")) if query else ()
+    arguments = "&".join(f"{name}={value}" for name, _, value in pairs)
     headers = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed.items())
     return "\n".join((message.method, encoded, arguments, headers, names, message.body_sha256))
 
