@@ -53,7 +53,7 @@ def localize(failure: Failure, parsed: Parsed) -> Failure:
     ``failure.param`` is changed from a path in the Messages request to one in the client's request.
     """
     path = failure.param
-    if path is None or failure.kind != "upstream_rejected":
+    if path is None or failure.kind not in ("upstream_rejected", "unsupported_here"):
         return failure
     found = _INDEXED.match(path)
     if found is not None and parsed.searches and _SEARCH.match(path, found.end()):
