@@ -47,6 +47,8 @@ class Kind(NamedTuple):
     """
     cools: bool = False
     """The account is left alone for a while."""
+    anthropic_status: int = 0
+    """The status on Anthropic routes, where their clients know another; 0: the same."""
 
 
 _INVALID = "invalid_request_error"
@@ -107,7 +109,7 @@ TABLE: dict[str, Kind] = {
     "upstream_unpaid": Kind(502, _UP, "upstream_refused", "api_error", _U, True, True),
     "upstream_throttled": Kind(429, _LIMIT, "rate_limit_exceeded", _LIMIT, _U, True, True),
     "upstream_overloaded": Kind(
-        503, "server_error", "overloaded", "overloaded_error", _U, True, True
+        503, "server_error", "overloaded", "overloaded_error", _U, True, True, 529
     ),
     "upstream_fault": Kind(502, _UP, "upstream_fault", "api_error", _U, True, True),
     "upstream_unreachable": Kind(502, _UP, "upstream_unreachable", "api_error", _U, True, True),
@@ -149,6 +151,9 @@ class Failure(Exception):
         """An upstream said so itself: it has not done what it was asked, and bills nothing."""
         self.placed = False
         """``param`` is in the client's own request, which went up as it came."""
+        self.details = b""
+        """``error.details`` of Anthropic's errors, a JSON object that their clients act upon; mostly
+        empty."""
         self.row = TABLE[kind]
         self.status = self.row.status
 

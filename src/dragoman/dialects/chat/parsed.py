@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -101,9 +101,23 @@ JSON_TOOL = "json_reply"
 """Name of the tool that stands for a JSON answer."""
 
 
+class Later(Protocol):
+    """Reads the rest of a request that is mostly passed on unread."""
+
+    version: str
+    """The client's ``anthropic-version``; empty before its headers were looked at."""
+
+    def fill(self) -> None:
+        """Complete the hub's request, as far as it can be read."""
+        ...
+
+    def translate(self) -> None:
+        """The same, for another protocol: raises Failure for what cannot be said in it."""
+        ...
+
+
 class Parsed(Struct, gc=False):
-    """A request of one of OpenAI's dialects: what goes upstream, and what its answer needs to
-    know."""
+    """A request: what goes upstream, and what its answer needs to know."""
 
     request: Request
     model: Model
@@ -163,5 +177,16 @@ class Parsed(Struct, gc=False):
     told: Callable[[str], str] | None = None
     """A path in the shapes of a chat request → the path in the client's own request, of a dialect
     that is read into those shapes."""
+    raw: bytes = b""
+    """The body, where it may go up as it came to an upstream that speaks this dialect, and the
+    answer come down so."""
+    betas: tuple[str, ...] = ()
+    """Values of ``anthropic-beta`` that go along."""
+    version: str = ""
+    """The client's ``anthropic-version``; goes up where ``raw`` does."""
+    later: Later | None = None
+    """Where the dialect has put off reading all of ``request``."""
+    bound: bool = False
+    """It holds what only the account or the organisation that made it can read."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

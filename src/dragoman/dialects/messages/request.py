@@ -1,0 +1,201 @@
+"""``POST /v1/messages``, read as far as the house has to know it.
+
+To an upstream that speaks this protocol the client's bytes go up as they came, so most of them are
+never looked into: the model, what names the conversation, whether it streams, and how large it is.
+What another protocol needs, and what predicts the prompt cache, is read when somebody asks
+(:class:`~dragoman.dialects.messages.later.Later`).
+"""
+
+import re
+
+from msgspec import Raw
+
+from dragoman.catalogue.catalogue import Catalogue
+from dragoman.codec import jsonio, splice
+from dragoman.dialects.chat import Caching, Parsed, duplicates
+from dragoman.dialects.messages.content import content, system
+from dragoman.dialects.messages.estimate import prompt_bytes
+from dragoman.dialects.messages.later import Later
+from dragoman.dialects.messages.shapes import ABSENT, Asked
+from dragoman.errors import Failure
+from dragoman.hub.recall import Recall
+from dragoman.hub.request import Message, Request
+
+_asked = jsonio.Decoder(Asked)
+_MOST_MESSAGES = 100_000
+_MARK = b'"cache_control"'
+_SIGNED = (b'"signature"', b'"redacted_thinking"')
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
+_FILE = b'"file_id"'
+_ONCE = (b'"model"', b'"stream"', b'"messages"')
+_NOTHING = Raw(b"[]")
+_INDEX = re.compile(r"\[(\d+)\]")
+_MISSING = re.compile(r"Object missing required field `([^`]*)`")
+
+
+def parse(
+    body: bytes,
+    catalogue: Catalogue,
+    *,
+    strict: bool,
+    caching: Caching = "auto",
+    recall: Recall | None = None,
+) -> Parsed:
+    """A request for a message. Raises :class:`Failure` only.
+
+    ``caching`` and ``recall`` change nothing: marks and thinking are the client's own here.
+    """
+    parsed = read(body, catalogue, strict=strict)
+    if parsed.request.max_tokens < 0:
+        raise Failure("missing_parameter", "max_tokens: Field required", param="max_tokens")
+    return parsed
+
+
+def parse_count(
+    body: bytes,
+    catalogue: Catalogue,
+    *,
+    strict: bool,
+    caching: Caching = "auto",
+    recall: Recall | None = None,
+) -> Parsed:
+    """A request for the length of a prompt: the same without ``max_tokens``."""
+    parsed = read(body, catalogue, strict=strict)
+    parsed.stream = parsed.request.stream = False
+    return parsed
+
+
+def read(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
+    """A request of either kind; ``max_tokens`` is -1 where there is none."""
+    if not jsonio.is_utf8(body):
+        raise _invalid_json("it is not UTF-8")
+    try:
+        asked = _asked.decode(body)
+    except jsonio.Malformed as error:
+        raise _invalid_json(str(error)) from None
+    except jsonio.Mismatch as error:
+        raise mismatch(error) from None
+    _check(asked, body)
+    model, wire_id, warning = catalogue.resolve(asked.model)
+    if _UNSIGNED.search(body):
+        body = _without_unsigned(body, asked)
+    limit = -1 if asked.max_tokens is None else asked.max_tokens
+    request = Request(wire_id, limit, stream=asked.stream is True)
+    try:
+        _opening(request, asked)
+    except jsonio.Mismatch as error:
+        raise mismatch(error) from None
+    warnings = [("model", warning)] if warning else []
+    named = asked.metadata.user_id or "" if asked.metadata is not None else ""
+    parsed = Parsed(request, model, asked.model, request.stream, 1, False, warnings, "", "", named)
+    parsed.raw = body
+    parsed.prompt_bytes = prompt_bytes(body)
+    parsed.marked = _MARK in body
+    parsed.bound = _is_bound(body, asked, org_locked=model.org_locked_thinking)
+    parsed.later = Later(body, request, warnings, strict=strict)
+    return parsed
+
+
+def _check(asked: Asked, body: bytes) -> None:
+    messages = asked.messages
+    if not messages:
+        words = "messages: at least one message is required"
+        raise Failure("empty_array", words, param="messages")
+    if len(messages) > _MOST_MESSAGES:
+        words = f"messages: at most {_MOST_MESSAGES} messages are allowed"
+        raise Failure("array_too_long", words, param="messages")
+    if bytes(asked.thread) != b"null":
+        # The SDK sends the whole conversation instead when it reads this code.
+        failure = Failure(
+            "unsupported_parameter",
+            "thread: this gateway keeps no conversations, send the full conversation without it.",
+            param="thread",
+        )
+        failure.details = b'{"error_code":"thread_unsupported_request"}'
+        raise failure
+    _refuse_twice(body)
+
+
+def _refuse_twice(body: bytes) -> None:
+    """Raises ``invalid_json`` for a name that stands twice (``chat.duplicates``)."""
+    if all([body.count(name) < 2 for name in _ONCE]):
+        return
+    members = _members.decode(body)
+    for name in ("messages", "tools", "system"):
+        value = bytes(members.get(name, b""))
+        at = body.find(value) if len(value) > 2 else -1
+        if at >= 0:
+            body = body[:at] + body[at + len(value) :]
+    duplicates.refuse(body, _NOTHING)
+
+
+def _opening(request: Request, asked: Asked) -> None:
+    """What a conversation keeps from turn to turn, for its identity."""
+    if asked.tools:
+        request.tools = asked.tools
+    if bytes(asked.system) != b"null":
+        request.system = system(asked.system)
+    for said in asked.messages:
+        if said.role == "user":
+            request.messages = [Message("user", content(said.content, "messages[0].content"))]
+            break
+
+
+def _is_bound(body: bytes, asked: Asked, *, org_locked: bool) -> bool:
+    """Whether it holds what only the account or the organisation can read that made it: signed
+    thinking of some models, a container, an uploaded file."""
+    if bytes(asked.container) != b"null" or _FILE in body:
+        return True
+    return org_locked and any([mark in body for mark in _SIGNED])
+
+
+_said = jsonio.Decoder(list[Raw])
+_blocks = jsonio.Decoder(list[Raw])
+_members = jsonio.Decoder(dict[str, Raw])
+
+
+def _without_unsigned(body: bytes, asked: Asked) -> bytes:
+    """The body without thinking that has an empty signature.
+
+    Clients echo so what an upstream thought that signs nothing, and Anthropic refuses it
+    (protocol.md §6a).
+    """
+    kept: list[Raw] = []
+    changed = False
+    for raw, said in zip(
+        _said.decode(_members.decode(body)["messages"]), asked.messages, strict=True
+    ):
+        blocks = _blocks.attempt(said.content) if said.role == "assistant" else None
+        left = [] if blocks is None else [one for one in blocks if not _is_unsigned(one)]
+        if blocks is None or len(left) == len(blocks):
+            kept.append(raw)
+            continue
+        changed = True
+        if left:
+            kept.append(Raw(splice.with_member(bytes(raw), "content", jsonio.encode(left))))
+    if not changed:
+        return body
+    return splice.with_member(body, "messages", jsonio.encode(kept))
+
+
+def _is_unsigned(block: Raw) -> bool:
+    members = _members.attempt(block) or {}
+    kind, signature = members.get("type", ABSENT), members.get("signature", ABSENT)
+    return bytes(kind) == b'"thinking"' and bytes(signature) == b'""'
+
+
+def _invalid_json(reason: str) -> Failure:
+    return Failure("invalid_json", f"The request body is not valid JSON: {reason}.")
+
+
+def mismatch(error: jsonio.Mismatch) -> Failure:
+    """A wrong shape in Anthropic's words: the path, a colon, what is wrong there."""
+    path, reason = error.path, error.reason
+    missing = _MISSING.match(reason)
+    kind = "invalid_type"
+    if missing is not None:
+        path = f"{path}.{missing[1]}" if path else missing[1]
+        reason, kind = "Field required", "missing_parameter"
+    dotted = _INDEX.sub(r".\1", path)
+    words = f"{dotted}: {reason}" if dotted else f"The request body must be a JSON object: {reason}"
+    return Failure(kind, words, param=path or None)
