@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from dragoman.catalogue.catalogue import Catalogue
-from dragoman.dialects import chat
+from dragoman.dialects import chat, responses
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply
 from dragoman.hub.recall import Recall
@@ -31,6 +31,9 @@ class Writer(Protocol):
     def feed(self, events: list[Event]) -> bytes: ...
     def finish(self) -> bytes: ...
     def close(self, usage: Usage) -> bytes: ...
+    def fail(self, failure: Failure) -> bytes:
+        """The end of a stream that breaks off."""
+        ...
 
 
 class Dialect(NamedTuple):
@@ -47,6 +50,8 @@ class Dialect(NamedTuple):
     """Points an upstream's complaint at the client's own request."""
     error_body: Callable[[Failure], bytes]
     error_event: Callable[[Failure], bytes]
+    """The end of a stream that breaks off where there is no one writer: before the first, or with
+    several."""
     keepalive: bytes
 
 
@@ -60,4 +65,15 @@ CHAT = Dialect(
     chat.error_body,
     chat.error_event,
     chat.KEEPALIVE,
+)
+RESPONSES = Dialect(
+    "responses",
+    responses.parse,
+    responses.StreamWriter,
+    responses.end_stream,
+    responses.reply,
+    responses.localize,
+    chat.error_body,
+    responses.error_event,
+    responses.KEEPALIVE,
 )

@@ -29,12 +29,15 @@ class _Location(Struct, tag_field="type", tag="approximate", omit_defaults=True)
 class _WebSearch(Struct, tag_field="type", tag="web_search_20250305", omit_defaults=True):
     name: str
     max_uses: int
+    allowed_domains: list[str] | UnsetType = UNSET
     user_location: _Location | UnsetType = UNSET
 
 
 def tool(options: WebSearchOptions) -> Raw:
     """The server tool. Raises :class:`Failure` for a place that cannot be one."""
     made = _WebSearch(NAME, _USES[options.search_context_size or "medium"])
+    if options.filters is not None and options.filters.allowed_domains:
+        made.allowed_domains = options.filters.allowed_domains
     if options.user_location is not None:
         made.user_location = _location(options.user_location.approximate)
     return Raw(jsonio.encode(made))

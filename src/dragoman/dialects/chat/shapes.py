@@ -229,9 +229,14 @@ class UserLocation(Shape):
     approximate: Approximate
 
 
+class SearchFilters(Shape):
+    allowed_domains: list[str] | None = None
+
+
 class WebSearchOptions(Shape):
     search_context_size: Literal["low", "medium", "high"] | None = None
     user_location: UserLocation | None = None
+    filters: SearchFilters | None = None
 
 
 class OutputConfigParam(Shape):

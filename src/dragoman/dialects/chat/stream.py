@@ -15,10 +15,13 @@ from dragoman.codec import jsonio
 from dragoman.dialects.chat.annotations import Annotation, Annotations
 from dragoman.dialects.chat.answer import Thoughts, finish_reason, reply_id
 from dragoman.dialects.chat.chunks import KEEPALIVE, Frame, end_stream
+from dragoman.dialects.chat.errors import error_event
 from dragoman.dialects.chat.extract import Extractor, left
 from dragoman.dialects.chat.parsed import IN_WORDS, Parsed
 from dragoman.dialects.chat.reply import Message
+from dragoman.dialects.chat.started import EMPTY_TEXT, started_blocks
 from dragoman.dialects.chat.streamed_calls import StreamedCalls
+from dragoman.errors import Failure
 from dragoman.hub.events import (
     BlockStart,
     BlockStop,
@@ -36,8 +39,6 @@ from dragoman.hub.request import RedactedThinking, Thinking
 from dragoman.hub.usage import Usage
 
 _EMPTY = b'""'
-_EMPTY_TEXT = Raw(b'{"type":"text","text":""}')
-"""How nearly every text block begins."""
 _ROLE = b'{"role":"assistant","content":"","refusal":null}'
 
 
@@ -46,18 +47,6 @@ class _Thought(Struct):
 
     texts: list[bytes] = []
     signature: bytes = _EMPTY
-
-
-class _StartedBlock(Struct):
-    """What a block's start may already hold."""
-
-    text: Raw = Raw(b"")
-    thinking: Raw = Raw(b"")
-    data: Raw = Raw(b"")
-    input: Raw = Raw(b"{}")
-
-
-_started_blocks = jsonio.Decoder(_StartedBlock)
 
 
 class StreamWriter:
@@ -123,6 +112,10 @@ class StreamWriter:
         """The end of a stream of one choice. ``usage`` is what all its events said together."""
         return self.finish() + end_stream(self._parsed, self._created, usage)
 
+    def fail(self, failure: Failure) -> bytes:
+        """The end of a stream that breaks off."""
+        return error_event(failure)
+
     def _cited(self, found: list[Annotation], frame: Frame, parts: list[bytes]) -> None:
         """All annotations in one chunk: OpenAI's accumulator refuses to add to a list whose items
         have no ``index``, and others keep one chunk's list only."""
@@ -177,21 +170,21 @@ class StreamWriter:
         frame = self._begin(parts)
         if event.kind == "text":
             self._said = True
-            if event.block == _EMPTY_TEXT:
+            if event.block == EMPTY_TEXT:
                 return
-            text = bytes(_started_blocks.decode(event.block).text)
+            text = bytes(started_blocks.decode(event.block).text)
             if text[:1] == b'"':
                 self._text(TextDelta(event.index, text), parts)
         elif event.kind == "tool_use":
-            given = _started_blocks.decode(event.block).input
+            given = started_blocks.decode(event.block).input
             self._said = self._calls.start(event, given, frame, parts) or self._said
         elif event.kind == "thinking":
             self._thoughts[event.index] = _Thought()
-            thinking = bytes(_started_blocks.decode(event.block).thinking)
+            thinking = bytes(started_blocks.decode(event.block).thinking)
             if thinking[:1] == b'"':
                 self._thinking(ThinkingDelta(event.index, thinking), parts)
         elif event.kind == "redacted_thinking":
-            data = _started_blocks.decode(event.block).data
+            data = started_blocks.decode(event.block).data
             if bytes(data)[:1] == b'"':
                 self._thought_out(RedactedThinking(data), parts)
 
