@@ -15,7 +15,7 @@ from msgspec import UNSET
 from dragoman import asked, road, routing
 from dragoman.account import Account
 from dragoman.dialects.chat import Parsed
-from dragoman.dialects.registry import Dialect
+from dragoman.dialects.registry import Dialect, Writer
 from dragoman.errand import Search, Upstream
 from dragoman.errors import Failure
 from dragoman.explain import HEADER, Watch
@@ -44,7 +44,18 @@ _EVENT_STREAM = (
 class Exchange:
     """One request on its way to one answer."""
 
-    __slots__ = ("call", "dialect", "gw", "owner", "parsed", "record", "route", "ticket", "watch")
+    __slots__ = (
+        "call",
+        "dialect",
+        "gw",
+        "owner",
+        "parsed",
+        "record",
+        "route",
+        "ticket",
+        "watch",
+        "writer",
+    )
 
     def __init__(self, call: Call, dialect: Dialect, gw: Gateway, record: Record) -> None:
         self.call = call
@@ -57,6 +68,8 @@ class Exchange:
         self.ticket: Ticket | None = None
         self.owner = ""
         """The principal's id."""
+        self.writer: Writer | None = None
+        """Writes the stream, where it is one choice."""
         self.watch: Watch | None = None
         """Sees what becomes of the prompt cache, where there is one or the client asks."""
 
@@ -189,7 +202,8 @@ class Exchange:
         if call.gone:
             return
         if call.sent:
-            call.write(self.dialect.error_event(failure))
+            tell = self.dialect.error_event if self.writer is None else self.writer.fail
+            call.write(tell(failure))
             call.end()
             return
         record.status = failure.status

@@ -106,7 +106,7 @@ async def stream(
     """One streamed answer: every upstream read becomes at most one write."""
     call, gw, record = exchange.call, exchange.gw, exchange.record
     exchange.keep_alive()
-    writer = exchange.dialect.writer(parsed, int(gw.clock.wall()), 0)
+    writer = exchange.writer = exchange.dialect.writer(parsed, int(gw.clock.wall()), 0)
     listener = Listener() if parsed.remembers else None
 
     def relay(events: list[Event]) -> bool:
