@@ -170,8 +170,12 @@ class Parsed(Struct, gc=False):
     namespaces: dict[str, tuple[str, str]] = {}
     """The client's flat tool names → (namespace, name), where it has namespaces (Responses)."""
     echo: bytes = b""
-    """What every answer repeats of the request, as JSON ready to be pasted in (Responses; the
-    prompt of Completions with ``echo``)."""
+    """What every answer repeats of the request, as JSON ready to be pasted in (Responses)."""
+    prompts: tuple[bytes, ...] = ()
+    """For each choice the prompt that stands before its text, a JSON string literal (Completions
+    with ``echo``)."""
+    requests: Sequence[Request] = ()
+    """For each choice what goes upstream, where they differ (Completions of several prompts)."""
     includes: frozenset[str] = frozenset()
     """What the answer is to hold beside the usual (Responses)."""
     told: Callable[[str], str] | None = None
