@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from dragoman.catalogue import listing
 from dragoman.codec import jsonio
-from dragoman.dialects.registry import CHAT, RESPONSES, Dialect
+from dragoman.dialects.registry import CHAT, COMPLETIONS, RESPONSES, Dialect
 from dragoman.errors import Failure
 from dragoman.exchange import Exchange
 from dragoman.gateway import Gateway
@@ -76,6 +76,10 @@ def chat(call: Call, gw: Gateway) -> Work:
 
 def responses(call: Call, gw: Gateway) -> Work:
     return serve(call, RESPONSES, gw)
+
+
+def completions(call: Call, gw: Gateway) -> Work:
+    return serve(call, COMPLETIONS, gw)
 
 
 async def models(call: Call, gw: Gateway) -> None:
@@ -146,6 +150,7 @@ def _one_model(call: Call, gw: Gateway, principal: Principal) -> bytes:
 _PUBLIC = {
     "/v1/chat/completions": Route({"POST": chat}),
     "/v1/responses": Route({"POST": responses}),
+    "/v1/completions": Route({"POST": completions}),
     "/v1/models": Route({"GET": models, "HEAD": models}),
 }
 _ONE_MODEL = Route({"GET": model, "HEAD": model})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from dragoman.catalogue.catalogue import Catalogue
-from dragoman.dialects import chat, responses
+from dragoman.dialects import chat, completions, responses
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply
 from dragoman.hub.recall import Recall
@@ -76,4 +76,15 @@ RESPONSES = Dialect(
     chat.error_body,
     responses.error_event,
     responses.KEEPALIVE,
+)
+COMPLETIONS = Dialect(
+    "completions",
+    completions.parse,
+    completions.StreamWriter,
+    completions.end_stream,
+    completions.reply,
+    completions.localize,
+    chat.error_body,
+    chat.error_event,
+    chat.KEEPALIVE,
 )
