@@ -2,10 +2,12 @@
 
 import fnmatch
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dragoman.affinity import seed
 from dragoman.allowance import Allowance
+from dragoman.carriers.registry import CARRIERS, Carrier
+from dragoman.catalogue.model import Model
 from dragoman.upstream import UpstreamClient
 
 
@@ -21,6 +23,17 @@ class Terms(NamedTuple):
     draining: bool = False
 
 
+class Signer(Protocol):
+    """Credentials that depend on the time or on what is sent."""
+
+    async def __call__(self, method: str, path: str, headers: bytes, body: bytes) -> bytes:
+        """Header lines to add. ``path`` as in ``Wire.path``, ``headers`` all lines but these.
+
+        Raises Failure ``upstream_refused`` where no credential can be had.
+        """
+        ...
+
+
 class Account:
     """One upstream credential.
 
@@ -33,6 +46,7 @@ class Account:
     __slots__ = (
         "_serves",
         "allowance",
+        "carrier",
         "client",
         "cool_until",
         "credential",
@@ -43,6 +57,7 @@ class Account:
         "headers",
         "heard_at",
         "in_flight",
+        "known_as",
         "last_head",
         "look_at",
         "max_concurrency",
@@ -56,6 +71,7 @@ class Account:
         "reason",
         "recent",
         "seed",
+        "sign",
         "weight",
         "without",
     )
@@ -73,6 +89,13 @@ class Account:
         self.client = client
         self.headers = headers
         """Credential and protocol version as ready header lines."""
+        self.carrier: Carrier = CARRIERS[provider]
+        """What it speaks."""
+        self.sign: Signer | None = None
+        """Makes the credential of each request, where ``headers`` cannot hold it."""
+        self.known_as: Callable[[Model], str] | None = None
+        """The upstream's own id of a model, empty where the account does not offer it; ``None``:
+        the id that the request names."""
         self.models = tuple(models)
         self.weight = 1.0
         self.priority = 0
@@ -90,6 +113,11 @@ class Account:
         """Requests sent to it in the last minutes, older ones counting less; ``Pool.tidy``."""
         self.freed: Callable[[], None] | None = None
         """Told about every request that ends, while somebody waits for that."""
+        self._begin()
+        self._serves: dict[str, bool] = {}
+
+    def _begin(self) -> None:
+        """Nothing is known of its health yet."""
         self.cool_until = 0.0
         self.probe_until = 0.0
         self.failures = 0
@@ -108,7 +136,6 @@ class Account:
         """When a head is worth a look again."""
         self.allowance: Allowance | None = None
         """What is known of its rate limits; ask ``Pool.remaining``."""
-        self._serves: dict[str, bool] = {}
 
     def settle(self, terms: Terms) -> None:
         """Take new terms; load and health stay as they are."""
@@ -140,6 +167,7 @@ class Account:
 
         self.freed = ended
         self.client, self.headers = heir.client, heir.headers
+        self.carrier, self.sign, self.known_as = heir.carrier, heir.sign, heir.known_as
 
     def serves(self, model: str) -> bool:
         """Whether the account's globs take a model id."""

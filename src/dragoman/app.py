@@ -25,7 +25,7 @@ from dragoman.control.api import application
 from dragoman.control.book import Book, declared_names, merged
 from dragoman.control.desk import Desk, Running
 from dragoman.control.server import AdminServer
-from dragoman.dialects.registry import CHAT
+from dragoman.dialects import registry
 from dragoman.errors import Failure
 from dragoman.gateway import Gateway
 from dragoman.health import NAME, Keeper
@@ -334,7 +334,7 @@ class App:
 
 def refuse(failure: Failure, path: str) -> bytes:
     """The body of an answer that the server gives by itself, before any route."""
-    return CHAT.error_body(failure)
+    return registry.of(path).error_body(failure)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

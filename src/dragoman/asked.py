@@ -29,7 +29,7 @@ def identity(parsed: Parsed, headers: Mapping[str, str], scope: bytes) -> Identi
 def wanted(parsed: Parsed, conversation: int, max_attempts: int) -> Wanted:
     """What routing is asked. ``conversation`` is 64 bits: of the identity, or of chance."""
     thinking = parsed.request.thinking
-    bound = (
+    bound = parsed.bound or (
         parsed.model.org_locked_thinking
         and thinking is not UNSET
         # Set only where blocks go up (decision 15).

@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from dragoman.account import Account
-from dragoman.carriers import anthropic
 from dragoman.errand import AMBIGUOUS, CALM, FREE, Search, Upstream
 from dragoman.errors import Failure
 from dragoman.pool import Pool
@@ -25,10 +24,10 @@ class Missed:
 
     __slots__ = ("account", "failure", "sent", "well")
 
-    def __init__(self, account: Account, sent: bytes, well: bool, failure: Failure) -> None:
+    def __init__(self, account: Account, sent: int, well: bool, failure: Failure) -> None:
         self.account = account
         self.sent = sent
-        """The body that was sent."""
+        """Which generation of the request was sent (``Upstream.generation``)."""
         self.well = well
         """Whether the account was in good health when the attempt began."""
         self.failure = failure
@@ -57,7 +56,7 @@ async def go_on(
         if road is None or not missed.failure.row.retry:
             raise missed.failure
         account = await road.another(search)
-        sent, well = up.body, not account.failures
+        sent, well = up.generation, not account.failures
         try:
             pool.trying(account)
             answered = await attempt(pool, account, up, record)
@@ -100,7 +99,7 @@ async def _eased(
     """
     up, record = request
     account, failure = missed.account, missed.failure
-    if not anthropic.about_thinking(failure) or not _ease(up, missed.sent, failure, record):
+    if not account.carrier.about_thinking(failure) or not _ease(up, missed, record):
         return None
     try:
         answered = await attempt(pool, account, up, record)
@@ -111,15 +110,18 @@ async def _eased(
     return (answered,)
 
 
-def _ease(up: Upstream, sent: bytes, failure: Failure, record: Record) -> bool:
+def _ease(up: Upstream, missed: Missed, record: Record) -> bool:
     """Whether there is another body to send than the one that was, made now or, where there are
     several choices, for another of them."""
-    if up.body is not sent:
+    if up.generation != missed.sent:
         return True
-    request, up.request = up.request, None
-    if request is None or not anthropic.ease(request, failure):
+    carrier = missed.account.carrier
+    if up.final or up.passes(carrier):
+        # A client whose own bytes are sent is told.
         return False
-    up.body = anthropic.prepare(request)
-    up.betas = ()
+    up.final = True
+    if not carrier.ease(up.request, missed.failure):
+        return False
+    up.change()
     record.warnings.append(("thinking", "the upstream did not take the thinking of earlier turns"))
     return True

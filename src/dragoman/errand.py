@@ -3,13 +3,19 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol, runtime_checkable
 
+from msgspec import UNSET
+
 from dragoman.account import Account
+from dragoman.carriers.registry import Carrier
+from dragoman.catalogue.model import Model
+from dragoman.dialects.chat.parsed import Later
 from dragoman.errors import Failure
 from dragoman.hub.request import Request
+from dragoman.hub.wire import Wire
 from dragoman.retries import Ticket
 from dragoman.upstream import Timeouts
 
-FREE = frozenset({"upstream_unreachable", "model_not_found"})
+FREE = frozenset({"upstream_unreachable", "model_not_found", "unsupported_here"})
 """Failures that do not count as attempts: nobody worked, and the account is left alone for it."""
 MOST_FREE = 10
 """More of them end a request all the same."""
@@ -73,25 +79,104 @@ class Droppable(Protocol):
 
 
 class Upstream:
-    """A request as it goes up, the same for every account of one carrier."""
+    """A request as it goes up: made for each carrier and model id when an account first needs it.
 
-    __slots__ = ("betas", "body", "request", "road", "simulate", "timeouts")
+    Nearly always that is one, and :attr:`wire` is it.
+    """
 
-    def __init__(
-        self,
-        body: bytes,
-        simulate: str,
-        timeouts: Timeouts,
-        request: Request | None = None,
-        betas: tuple[str, ...] = (),
-    ) -> None:
-        self.body = body
+    __slots__ = (
+        "_wires",
+        "betas",
+        "carrier",
+        "dialect",
+        "final",
+        "generation",
+        "later",
+        "model",
+        "raw",
+        "request",
+        "road",
+        "simulate",
+        "timeouts",
+        "version",
+        "wire",
+    )
+
+    def __init__(self, request: Request, model: Model, simulate: str, timeouts: Timeouts) -> None:
         self.request = request
-        """What ``body`` was made of, while it may be made again."""
-        self.betas = betas
-        """Values of the protocol's beta header that the body needs."""
+        """What is asked, until :meth:`forget`."""
+        self.model = model
         self.simulate = simulate
         """The client's ``x-simulate`` header, for simulator accounts only."""
         self.timeouts = timeouts
+        self.betas: tuple[str, ...] = ()
+        """Values of ``anthropic-beta`` that the client named and that may be passed on."""
+        self.version = ""
+        """The client's ``anthropic-version``, where it speaks that API."""
+        self.later: Later | None = None
+        """What completes ``request`` before it is translated."""
+        self.dialect = ""
+        self.raw = b""
+        """The client's own body in this dialect, where it may go up as it came."""
         self.road: Road | None = None
         """The way to other accounts; without one the request stays with the first."""
+        self.generation = 0
+        """How often ``request`` was changed since the beginning."""
+        self.final = False
+        """Whether it may not be changed (any more)."""
+        self.carrier: Carrier | None = None
+        self.wire: Wire | None = None
+        """What was made for this carrier and the model's usual id."""
+        self._wires: dict[tuple[str, str], Wire] | None = None
+        """What was made for accounts with ids of their own."""
+
+    def wire_for(self, account: Account) -> Wire:
+        """What is sent to an account.
+
+        Raises Failure where its carrier cannot say it, and ``model_not_found`` where the account
+        does not offer the model.
+        """
+        carrier = account.carrier
+        if account.known_as is None:
+            if self.wire is None or self.carrier is not carrier:
+                self.carrier = carrier
+                self.wire = self._made(carrier, self.request.model)
+            return self.wire
+        wire_id = account.known_as(self.model)
+        if not wire_id:
+            words = "The model does not exist, or the gateway's accounts have no access to it."
+            raise Failure("model_not_found", words, param="model")
+        wires = self._wires
+        if wires is None:
+            wires = self._wires = {}
+        wire = wires.get((carrier.name, wire_id))
+        if wire is None:
+            wire = wires[carrier.name, wire_id] = self._made(carrier, wire_id)
+        return wire
+
+    def passes(self, carrier: Carrier) -> bool:
+        """Whether the client's own bytes go to such an account, and its answer's to the client."""
+        verbatim = carrier.verbatim
+        return bool(self.raw) and verbatim is not None and verbatim.dialect == self.dialect
+
+    def change(self) -> None:
+        """``request`` was changed: what was made of it is out of date."""
+        self.generation += 1
+        self.wire = self._wires = None
+
+    def forget(self) -> None:
+        """Let go of all that was asked: it cannot be sent again."""
+        self.wire = self._wires = None
+        self.raw = b""
+        self.later = None
+        request = self.request
+        request.messages = []
+        request.system = request.tools = UNSET
+
+    def _made(self, carrier: Carrier, wire_id: str) -> Wire:
+        verbatim = carrier.verbatim
+        if self.raw and verbatim is not None and verbatim.dialect == self.dialect:
+            return verbatim.prepare(self.raw, wire_id, self.betas, self.version)
+        if self.later is not None:
+            self.later.translate()
+        return carrier.prepare(self.request, wire_id, self.model, self.betas)

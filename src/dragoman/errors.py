@@ -152,8 +152,10 @@ class Failure(Exception):
         self.placed = False
         """``param`` is in the client's own request, which went up as it came."""
         self.details = b""
-        """``error.details`` of Anthropic's errors, a JSON object that their clients act upon; mostly
+        """``error.details`` of Anthropic's errors, a JSON object that clients act upon; mostly
         empty."""
+        self.request_id = ""
+        """Of the request that it ended, once it is told."""
         self.row = TABLE[kind]
         self.status = self.row.status
 

@@ -10,8 +10,6 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import UNSET
-
 from dragoman import asked, road, routing
 from dragoman.account import Account
 from dragoman.dialects.chat import Parsed
@@ -21,6 +19,7 @@ from dragoman.errors import Failure
 from dragoman.explain import HEADER, Watch
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
+from dragoman.hub.events import Reply
 from dragoman.hub.recall import Turn
 from dragoman.limits import Ticket
 from dragoman.observe.redaction import without_keys
@@ -170,11 +169,25 @@ class Exchange:
         A prompt may be megabytes and its answer may stream for minutes.
         """
         self.call.content = b""
-        up.body = b""
-        up.request = None
-        request = parsed.request
-        request.messages = []
-        request.system = request.tools = UNSET
+        parsed.raw = b""
+        parsed.later = None
+        up.forget()
+
+    def pass_on(self, parsed: Parsed, up: Upstream) -> None:
+        """Let the client's own bytes go up, where an account speaks what the client speaks."""
+        up.dialect = self.dialect.name
+        up.raw = parsed.raw
+        up.betas = parsed.betas
+        up.version = parsed.version
+        up.later = parsed.later
+
+    def passed(self, reply: Reply) -> None:
+        """Answer with the bytes of a whole reply as they came."""
+        record = self.record
+        if self.parsed is not None:
+            record.warnings = kept(self.parsed)
+        record.usage.fold(reply.usage)
+        self.respond(200, reply.body)
 
     def remember(self, turn: Turn | None) -> None:
         """Keep the signed thinking of a complete answer that made calls, before the client can send
@@ -194,10 +207,11 @@ class Exchange:
         As a status while that is possible, else inside the stream.
         """
         call, record = self.call, self.record
-        if self.parsed is not None:
+        if self.parsed is not None and not failure.placed:
             failure = self.dialect.localize(failure, self.parsed)
         # An upstream's own words may repeat the credential it was sent.
         failure.message = without_keys(failure.message)
+        failure.request_id = call.request_id
         record.fail(failure)
         if call.gone:
             return
@@ -206,11 +220,13 @@ class Exchange:
             call.write(tell(failure))
             call.end()
             return
-        record.status = failure.status
+        record.status = status = self.dialect.status(failure)
         headers = [*self.headers(JSON), *extra]
+        if status in self.dialect.final:
+            headers.append(("x-should-retry", "false"))
         if failure.retry_after_s is not None:
             headers.append(("retry-after", str(max(1, math.ceil(failure.retry_after_s)))))
-        call.respond(failure.status, headers, self.dialect.error_body(failure))
+        call.respond(status, headers, self.dialect.error_body(failure))
 
     def headers(self, content: str) -> list[tuple[str, str]]:
         """The headers every answer carries, as far as they are known by now (interface.md §4).
@@ -228,6 +244,8 @@ class Exchange:
         if conversation:
             # The server has checked it when it came.
             lines += f"x-conversation-id: {conversation}\r\n"
+        if self.dialect.id_header:
+            lines += f"{self.dialect.id_header}: {call.request_id}\r\n"
         call.lines = lines
         headers: list[tuple[str, str]] = []
         if record.warnings:
@@ -235,6 +253,12 @@ class Exchange:
         if self.watch is not None and self.watch.asked:
             headers.append((HEADER, self.watch.line()))
         return headers
+
+
+def kept(parsed: Parsed) -> list[tuple[str, str]]:
+    """Warnings that hold also where the client's own bytes went up: those of a dialect that reads
+    a request only to translate it do not."""
+    return [] if parsed.later is None else parsed.warnings
 
 
 @lru_cache(maxsize=4096)

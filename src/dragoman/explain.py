@@ -72,12 +72,12 @@ class Watch:
         if said is None or (
             said.cache_read_input_tokens is None and said.cache_creation_input_tokens is None
         ):
-            self._new = caches.fingerprint(parsed.request, parsed.origins, parsed.joins)
+            self._new = _fingerprint(parsed)
             return
         usage = Usage()
         usage.fold(said)
         if usage.cache_read or usage.cache_write:
-            self._new = caches.fingerprint(parsed.request, parsed.origins, parsed.joins)
+            self._new = _fingerprint(parsed)
         self._conclude(usage, covered=parsed.request.cache_control is not UNSET)
 
     def answered(self, account: str, said: WireUsage) -> None:
@@ -160,6 +160,12 @@ class Watch:
                 return "without_model"
             return "full" if account.full else "moved"
         return "gone"
+
+
+def _fingerprint(parsed: Parsed) -> Fingerprint:
+    if parsed.later is not None:
+        parsed.later.fill()
+    return caches.fingerprint(parsed.request, parsed.origins, parsed.joins)
 
 
 def _unmarked(gw: Gateway, parsed: Parsed) -> caches.Kind:

@@ -47,7 +47,7 @@ class Race(Generic[T]):
         """The first answer. Raises the Failure of the last account that was tried."""
         self._hedges.passed()
         runs: list[asyncio.Task[Won[T] | Missed]] = []
-        ended: Won[T] | Missed = Missed(first, b"", False, Failure("internal", "No attempt ended."))
+        ended: Won[T] | Missed = Missed(first, 0, False, Failure("internal", "No attempt ended."))
         try:
             async with asyncio.TaskGroup() as group:
                 runs.append(group.create_task(self._run(first)))
@@ -110,7 +110,7 @@ class Race(Generic[T]):
     async def _run(self, account: Account) -> Won[T] | Missed:
         pool, hedges = self._pool, self._hedges
         up, record = self._request
-        sent, well = up.body, not account.failures
+        sent, well = up.generation, not account.failures
         began = hedges.now()
         pool.trying(account)
         try:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from dragoman import attempts
 from dragoman.account import Account
-from dragoman.carriers import anthropic
 from dragoman.continuation import Continuation, StreamedParts, WholeParts
 from dragoman.dialects.chat import Parsed
 from dragoman.errors import Failure
@@ -122,4 +121,7 @@ async def _continued(
 
 
 def _upstream(request: Request, up: attempts.Upstream) -> attempts.Upstream:
-    return attempts.Upstream(anthropic.prepare(request), up.simulate, up.timeouts, betas=up.betas)
+    made = attempts.Upstream(request, up.model, up.simulate, up.timeouts)
+    made.betas = up.betas
+    made.final = True
+    return made

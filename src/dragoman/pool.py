@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 from dragoman.account import Account, Terms
 from dragoman.allowance import Allowance
-from dragoman.carriers import anthropic
 from dragoman.clock import Clock
 from dragoman.errors import Failure
 from dragoman.hedges import Hedges
@@ -123,7 +122,7 @@ class Pool:
         account.last_head = head
         account.heard_at = now
         # Not `in`: for bytes that raises and drops an exception before it looks.
-        if account.look_at <= now or head.find(anthropic.SPENT) >= 0:
+        if account.look_at <= now or head.find(account.carrier.spent) >= 0:
             self._look(account)
 
     def remaining(self, account: Account) -> dict[str, float]:
@@ -135,14 +134,14 @@ class Pool:
         return known.remaining(self._clock.mono()) if known is not None else {}
 
     def _look(self, account: Account) -> None:
-        told = anthropic.limits(account.last_head)
+        told = account.carrier.limits(account.last_head)
         account.last_head = b""
         account.look_at = account.heard_at + LOOK_S
         if not told:
             return
         known = account.allowance = account.allowance or Allowance()
         known.told(told, account.heard_at)
-        wait_s = anthropic.reset_s(told) or known.short_s()
+        wait_s = account.carrier.reset_s(told) or known.short_s()
         if wait_s > 0:
             self.exhausted(account, wait_s)
 

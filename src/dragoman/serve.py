@@ -5,16 +5,17 @@ exactly one answer, one outcome and one log line.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from dragoman import attempts, fanout, pauses, routing
 from dragoman.account import Account
 from dragoman.asked import estimate
-from dragoman.carriers import anthropic
 from dragoman.continuation import PAUSE
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
 from dragoman.errors import Failure, Outcome
-from dragoman.exchange import Exchange
+from dragoman.exchange import Exchange, kept
 from dragoman.gateway import Gateway
 from dragoman.http.call import Call
 from dragoman.hub.events import Event
@@ -23,12 +24,20 @@ from dragoman.record import Record, fold
 from dragoman.thoughts import Listener, turn_of
 
 
-async def serve(call: Call, dialect: Dialect, gw: Gateway) -> None:
-    """Answer one request, whatever happens, and leave one log line."""
+async def serve(
+    call: Call,
+    dialect: Dialect,
+    gw: Gateway,
+    answer: Callable[[Exchange], Coroutine[Any, Any, None]] | None = None,
+) -> None:
+    """Answer one request, whatever happens, and leave one log line.
+
+    ``answer`` does what is not a conversation.
+    """
     record = Record(call.request_id, call.started)
     exchange = Exchange(call, dialect, gw, record)
     try:
-        await converse(exchange)
+        await (converse if answer is None else answer)(exchange)
     except Failure as failure:
         exchange.fail(failure)
     except asyncio.CancelledError:
@@ -64,6 +73,8 @@ async def converse(exchange: Exchange) -> None:
             recall=principal.recall,
         )
         exchange.accept(parsed, principal)
+        if exchange.dialect.hear is not None:
+            exchange.dialect.hear(call.headers, parsed, strict=options.strict)
         if parsed.media:
             await gw.media.resolve(parsed.request, parsed.media)
             parsed.media = ()  # a stream of minutes need not hold the pictures
@@ -74,30 +85,37 @@ async def converse(exchange: Exchange) -> None:
             plan = routing.start(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours)
         except Failure as refused:
             plan = await exchange.queue(wanted, refused, principal)
-        up = attempts.Upstream(
-            anthropic.prepare(parsed.request),
-            call.headers.get("x-simulate", ""),
-            gw.options.timeouts,
-            parsed.request,
-            anthropic.betas(parsed.request, parsed.model),
-        )
+        simulate = call.headers.get("x-simulate", "")
+        up = attempts.Upstream(parsed.request, parsed.model, simulate, options.timeouts)
         up.road = exchange
+        if parsed.raw or parsed.betas:
+            exchange.pass_on(parsed, up)
         if parsed.n > 1:
             await fanout.serve(exchange, parsed, plan, up)
         elif parsed.stream:
             await stream(exchange, parsed, plan, up)
         else:
-            reply, account = await attempts.whole(gw.pool, plan, up, record)
-            if exchange.watch is not None:
-                exchange.watch.answered(account.name, reply.usage)
-            if reply.stop_reason == PAUSE:
-                reply = await pauses.go_on(exchange, parsed, up, reply, account)
-            record.usage.fold(reply.usage)
-            if parsed.remembers:
-                exchange.remember(turn_of(reply.content, parsed.names))
-            created = int(gw.clock.wall())
-            answer = exchange.dialect.reply(parsed, [reply], created, record.usage)
-            exchange.respond(200, answer)
+            await whole(exchange, parsed, plan, up)
+
+
+async def whole(
+    exchange: Exchange, parsed: Parsed, plan: list[Account], up: attempts.Upstream
+) -> None:
+    """One whole answer."""
+    gw, record = exchange.gw, exchange.record
+    reply, account = await attempts.whole(gw.pool, plan, up, record)
+    if exchange.watch is not None:
+        exchange.watch.answered(account.name, reply.usage)
+    if reply.body:
+        exchange.passed(reply)
+        return
+    if reply.stop_reason == PAUSE:
+        reply = await pauses.go_on(exchange, parsed, up, reply, account)
+    record.usage.fold(reply.usage)
+    if parsed.remembers:
+        exchange.remember(turn_of(reply.content, parsed.names))
+    created = int(gw.clock.wall())
+    exchange.respond(200, exchange.dialect.reply(parsed, [reply], created, record.usage))
 
 
 async def stream(
@@ -119,6 +137,9 @@ async def stream(
     begun = await attempts.stream(gw.pool, plan, up, record)
     if exchange.watch is not None:
         exchange.watch.begun(begun.account.name, begun.said)
+    if begun.passed is not None:
+        await _pass(exchange, parsed, up, begun)
+        return
     async with pauses.Parts(exchange, parsed, up, begun) if parsed.searches else begun as answer:
         exchange.begin()
         exchange.forget_request(parsed, up)
@@ -130,3 +151,26 @@ async def stream(
             exchange.remember(listener.turn(parsed.names))
         # The client has its end before the upstream connection is brought to its own.
         call.end(writer.close(record.usage))
+
+
+async def _pass(
+    exchange: Exchange, parsed: Parsed, up: attempts.Upstream, begun: attempts.Answer
+) -> None:
+    """A streamed answer whose bytes the client gets as they come."""
+    call, record = exchange.call, exchange.record
+    record.warnings = kept(parsed)
+
+    def relay(events: list[Event]) -> bool:
+        fold(record.usage, events)
+        if begun.passed:
+            call.write(begun.passed)
+        return not call.paused
+
+    async with begun as answer:
+        exchange.begin()
+        exchange.forget_request(parsed, up)
+        while not await answer.pump(relay):
+            await call.drained()
+        if exchange.watch is not None:
+            exchange.watch.ended(record.usage)
+        call.end()

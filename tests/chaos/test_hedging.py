@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from dragoman import attempts
+from dragoman.catalogue.catalogue import Catalogue
 from dragoman.errand import Upstream
 from dragoman.hedges import ENOUGH, MOST_CHANCES, SHARE, Class
+from dragoman.hub.request import Message, Request, Text
 from dragoman.record import Record
 from dragoman.upstream import Timeouts
 from tests.chaos.rig import COMMENT, Asked, World, always, until, well, whole, world
@@ -243,7 +246,13 @@ async def test_what_goes_on_at_one_account_stays_there(tmp_path: Path) -> None:
     async with world(tmp_path, late, well, ranked=True, **ON) as gateway:
         known(gateway, usual_s=0)
         record = Record("r", 0.0, model=MODEL)
-        up = Upstream(b'{"messages":[{"content":[{"text":"x"}]}]}', "", Timeouts(5, 5))
+        row = Catalogue().resolve(MODEL).model
+        up = Upstream(
+            Request(MODEL, 9, messages=[Message("user", [Text(Raw(b'"x"'))])]),
+            row,
+            "",
+            Timeouts(5, 5),
+        )
         pool = gateway.app.pool
         going_on = asyncio.create_task(attempts.whole(pool, [gateway.account("a")], up, record))
         await until(lambda: gateway.fakes[0].asked)

@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dragoman.account import Account
-from dragoman.carriers import anthropic
 from dragoman.catalogue.catalogue import Catalogue
+from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
 from dragoman.control import bodies
 from dragoman.control.desk import Desk
+from dragoman.errand import Upstream
 from dragoman.errors import Failure
 from dragoman.hub.request import Message, Text
 from dragoman.hub.request import Request as HubRequest
+from dragoman.hub.wire import merged
 from dragoman.observe.redaction import redacted
 from dragoman.upstream import Timeouts
 
@@ -41,7 +43,8 @@ class Trial:
         account = next((one for one in running.pool.snapshot() if one.name == name), None)
         if account is None:
             raise Failure("not_found", f"There is no account named {name[:64]} in the pool.")
-        model = _model(given.get("model"), account, running.catalogue)
+        row = _model(given.get("model"), account, running.catalogue)
+        model = row.wire_id
         client = request.client.host if request.client else "unknown"
         self._desk.audit(f"account tested name={name} model={model} from={client}")
         started = self._desk.clock.mono()
@@ -49,7 +52,7 @@ class Trial:
         pool = running.pool
         pool.trying(account)
         try:
-            result["tokens"] = await _ask(account, model)
+            result["tokens"] = await _ask(account, row)
         except Failure as failure:
             pool.failed(account, failure)
             result["ok"] = False
@@ -64,16 +67,17 @@ class Trial:
         return bodies.answer(result)
 
 
-async def _ask(account: Account, model: str) -> dict[str, int]:
+async def _ask(account: Account, row: Model) -> dict[str, int]:
     """One request for one token; the tokens it took. Raises Failure."""
-    request = HubRequest(
-        model=model, max_tokens=1, messages=[Message("user", [Text(jsonio.quote("Hi"))])]
-    )
+    text = Text(jsonio.quote("Hi"))
+    asked = HubRequest(model=row.wire_id, max_tokens=1, messages=[Message("user", [text])])
+    wire = Upstream(asked, row, "", TIMEOUTS).wire_for(account)
     account.in_flight += 1
     try:
-        response = await account.client.send(
-            "POST", "/v1/messages", account.headers, anthropic.prepare(request), TIMEOUTS
-        )
+        headers = merged(account.headers, wire.headers) if wire.headers else account.headers
+        if account.sign is not None:
+            headers += await account.sign("POST", wire.path, headers, wire.body)
+        response = await account.client.send("POST", wire.path, headers, wire.body, TIMEOUTS)
         try:
             body = await response.body(MOST_BYTES)
         finally:
@@ -81,17 +85,17 @@ async def _ask(account: Account, model: str) -> dict[str, int]:
     finally:
         account.release()
     if response.status != 200:
-        raise anthropic.read_error(response.status, response.headers, body)
-    usage = anthropic.read_reply(body).usage
+        raise account.carrier.read_error(response.status, response.headers, body)
+    usage = account.carrier.read_reply(body).usage
     return {"input": usage.input_tokens or 0, "output": usage.output_tokens or 0}
 
 
-def _model(asked: Any, account: Account, catalogue: Catalogue) -> str:
-    """The id to send: of the model asked for, else of the cheapest that the account serves."""
+def _model(asked: Any, account: Account, catalogue: Catalogue) -> Model:
+    """The model to ask: the model asked for, else of the cheapest that the account serves."""
     if asked is not None:
         if not isinstance(asked, str):
             raise Failure("invalid_value", "model: expected str.", param="model")
-        return catalogue.resolve(asked).wire_id
+        return catalogue.resolve(asked).model
     serving = [
         row
         for row in catalogue.listed()
@@ -102,4 +106,4 @@ def _model(asked: Any, account: Account, catalogue: Catalogue) -> str:
             "invalid_value", "model: is missing; the account serves none of the catalogue's.",
             param="model",
         )  # fmt: skip
-    return min(serving, key=lambda row: row.prices.output).wire_id
+    return min(serving, key=lambda row: row.prices.output)

@@ -127,3 +127,5 @@ class Reply(Struct, gc=False):
     usage: WireUsage
     raws: list[Raw] = []
     """The blocks as they came, of a message that paused: they go back byte for byte."""
+    body: bytes = b""
+    """All of it as it came, where that is what the client gets."""

@@ -9,6 +9,7 @@ from dragoman.carriers.anthropic.errors import read_error, stream_failure
 from dragoman.carriers.anthropic.limits import SPENT, limits, reset_s
 from dragoman.carriers.anthropic.reader import Reader
 from dragoman.carriers.anthropic.reply import read_reply
+from dragoman.carriers.anthropic.sending import to_wire, verbatim
 from dragoman.carriers.anthropic.thinking import about_thinking, betas, ease
 from dragoman.codec import jsonio
 from dragoman.hub.request import Request
@@ -26,6 +27,8 @@ __all__ = [
     "read_reply",
     "reset_s",
     "stream_failure",
+    "to_wire",
+    "verbatim",
 ]
 
 VERSION = "2023-06-01"

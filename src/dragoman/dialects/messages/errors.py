@@ -37,7 +37,7 @@ def status(failure: Failure) -> int:
     )
 
 
-def error_body(failure: Failure, request_id: str = "") -> bytes:
+def error_body(failure: Failure) -> bytes:
     """A whole answer's body."""
     row = failure.row
     kind = row.anthropic_type
@@ -47,14 +47,14 @@ def error_body(failure: Failure, request_id: str = "") -> bytes:
     if failure.details:
         error.details = Raw(failure.details)
     body = _Body(error)
-    if request_id:
-        body.request_id = request_id
+    if failure.request_id:
+        body.request_id = failure.request_id
     return b'{"type":"error",%b' % jsonio.encode(body)[1:]
 
 
-def error_event(failure: Failure, request_id: str = "") -> bytes:
+def error_event(failure: Failure) -> bytes:
     """The last event of a stream that fails; no ``message_stop`` follows it."""
-    return b"event: error\ndata: %b\n\n" % error_body(failure, request_id)
+    return b"event: error\ndata: %b\n\n" % error_body(failure)
 
 
 _MOST = re.compile(r"maximum (?:context length|input length)[^0-9]{0,40}([0-9]+)", re.IGNORECASE)

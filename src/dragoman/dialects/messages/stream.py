@@ -11,8 +11,10 @@ from msgspec import Raw
 
 from dragoman.codec import jsonio
 from dragoman.dialects.chat import Parsed
+from dragoman.dialects.messages.errors import error_event
 from dragoman.dialects.messages.estimate import estimate
 from dragoman.dialects.messages.usage import wire_usage
+from dragoman.errors import Failure
 from dragoman.hub.events import (
     BlockStart,
     BlockStop,
@@ -84,6 +86,10 @@ class StreamWriter:
         )
         parts.append(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
         return b"".join(parts)
+
+    def fail(self, failure: Failure) -> bytes:
+        """The end of a stream that breaks off: the block that is open stays so."""
+        return error_event(failure)
 
     def _rare(self, event: Event, parts: list[bytes]) -> None:
         if isinstance(event, MessageStart):

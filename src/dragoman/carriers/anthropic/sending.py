@@ -1,0 +1,37 @@
+"""What is sent to ``POST /v1/messages``: the hub's request, which is modelled on it, or a client's
+own bytes."""
+
+from dragoman.carriers.anthropic.thinking import betas as needed
+from dragoman.catalogue.model import Model
+from dragoman.codec import jsonio, splice
+from dragoman.hub.request import Request
+from dragoman.hub.wire import Wire
+
+PATH = "/v1/messages"
+
+
+def to_wire(request: Request, wire_id: str, row: Model, betas: tuple[str, ...] = ()) -> Wire:
+    """The upstream request (``registry.Prepare``)."""
+    if wire_id != request.model:
+        given, request.model = request.model, wire_id
+        body = jsonio.encode(request)
+        request.model = given
+    else:
+        body = jsonio.encode(request)
+    own = needed(request, row)
+    if own or betas:
+        return Wire(PATH, body, beta_line((*own, *[one for one in betas if one not in own])))
+    return Wire(PATH, body)
+
+
+def verbatim(body: bytes, wire_id: str, betas: tuple[str, ...], version: str = "") -> Wire:
+    """A messages client's own bytes (``registry.Verbatim``)."""
+    headers = beta_line(betas)
+    if version and version != VERSION:
+        headers += b"anthropic-version: %b\r\n" % version.encode()
+    return Wire(PATH, splice.with_model(body, wire_id), headers)
+
+
+def beta_line(betas: tuple[str, ...]) -> bytes:
+    """``anthropic-beta`` as a header line; nothing for none."""
+    return b"anthropic-beta: %b\r\n" % ",".join(betas).encode("latin-1") if betas else b""

@@ -1,0 +1,131 @@
+"""The carriers there are: one line each, by provider.
+
+A carrier is what an upstream account speaks. It is a bundle of pure functions: what a hub request
+becomes on the wire, and what comes back as hub events, replies and failures. Who sends the bytes
+(``attempts.py``) asks ``account.carrier`` and knows no protocol.
+
+To add one: a module with these functions, a line in :data:`CARRIERS`, its addresses and credentials
+where accounts are built (``build.py``), its golden folder.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from dragoman.allowance import Limit
+from dragoman.carriers import anthropic
+from dragoman.catalogue.model import Model
+from dragoman.errors import Failure
+from dragoman.hub.events import Event, Reply, UpstreamError
+from dragoman.hub.request import Request
+from dragoman.hub.wire import Wire
+
+
+class Reader(Protocol):
+    """Upstream bytes → hub events, for one stream.
+
+    Laws, each a property test: any split of the bytes gives the same events; only
+    :class:`Failure` is raised; what is held is bounded; without the protocol's own end
+    :meth:`close` raises; what is unknown is passed over.
+    """
+
+    done: bool
+    """Whether the stream's last event, its end or an error, has been read."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Raises ``upstream_nonsense``. An error event ends the list; it is not raised."""
+        ...
+
+    def close(self) -> list[Event] | None:
+        """The bytes are at their end: raises what broke, or ``upstream_truncated``.
+
+        What was held back until then; ``done`` holds when it does not raise.
+        """
+        ...
+
+
+class Prepare(Protocol):
+    """A hub request → what is sent. The same request gives the same bytes.
+
+    ``wire_id`` is the upstream's own id of the model, ``row`` what the catalogue knows of it,
+    ``betas`` the values of ``anthropic-beta`` that a client named and that may be passed on. What
+    the protocol cannot say raises Failure ``unsupported_value``; nothing is dropped that changes
+    the meaning.
+    """
+
+    def __call__(
+        self, request: Request, wire_id: str, row: Model, betas: tuple[str, ...]
+    ) -> Wire: ...
+
+
+class Verbatim(Struct, frozen=True, gc=False):
+    """How a client's own bytes go up: for carriers whose wire is a dialect."""
+
+    dialect: str
+    """Name of that dialect."""
+    prepare: Callable[[bytes, str, tuple[str, ...], str], Wire]
+    """(the client's body, the upstream's id of the model, allowed betas, the client's
+    ``anthropic-version``) → what is sent."""
+    hides: Callable[[bytes], bool] | None = None
+    """Whether a framed event of the answer is there only because ``prepare`` asked for it."""
+
+
+class Carrier(Struct, frozen=True, eq=False, gc=False):
+    """What an upstream account speaks."""
+
+    name: str
+    prepare: Prepare
+    reader: Callable[..., Reader]
+    """Takes ``Wire.names`` where there are any, else nothing."""
+    read_reply: Callable[..., Reply]
+    """(body[, ``Wire.names``]) → the whole message. Raises Failure."""
+    read_error: Callable[[int, dict[str, str], bytes], Failure]
+    """(status, headers with lower-case names, body) of an answer that is not a 200."""
+    stream_failure: Callable[[UpstreamError], Failure]
+    about_thinking: Callable[[Failure], bool]
+    """Whether a refusal is about thinking of earlier turns, so that it helps to leave it out."""
+    ease: Callable[[Request, Failure], bool]
+    """Leave it out of the hub request; whether that changed it."""
+    limits: Callable[[bytes], dict[str, Limit]]
+    """Response head → the account's rate limits, as far as it tells."""
+    reset_s: Callable[[dict[str, Limit]], float | None]
+    """Of these: seconds until what is used up is whole again."""
+    spent: bytes
+    """What a head holds when some limit is used up."""
+    begins: tuple[bytes, ...]
+    """How a stream begins; ``(b"",)`` where anything may come."""
+    wire_id: Callable[[Model], str]
+    """The id under which the catalogue knows a model at this carrier; empty: not offered."""
+    verbatim: Verbatim | None = None
+
+
+def _own_id(row: Model) -> str:
+    return row.wire_id
+
+
+EVENT_STREAM = (b"event:", b"data:", b":", b"id:", b"retry:")
+"""How a stream of server-sent events begins."""
+
+ANTHROPIC = Carrier(
+    "anthropic",
+    anthropic.to_wire,
+    anthropic.Reader,
+    anthropic.read_reply,
+    anthropic.read_error,
+    anthropic.stream_failure,
+    anthropic.about_thinking,
+    anthropic.ease,
+    anthropic.limits,
+    anthropic.reset_s,
+    anthropic.SPENT,
+    EVENT_STREAM,
+    _own_id,
+    Verbatim("messages", anthropic.verbatim),
+)
+
+CARRIERS: dict[str, Carrier] = {
+    "anthropic": ANTHROPIC,
+    "simulator": ANTHROPIC,
+}
+"""By provider. What is not here yet stands in ``config.pending.PROVIDERS_NOT_YET``."""
