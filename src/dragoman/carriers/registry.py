@@ -11,10 +11,10 @@ where accounts are built (``build.py``), its golden folder.
 from collections.abc import Callable
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from dragoman.allowance import Limit
-from dragoman.carriers import anthropic
+from dragoman.carriers import anthropic, bedrock, foundry, vertex
 from dragoman.catalogue.model import Model
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply, UpstreamError
@@ -98,6 +98,8 @@ class Carrier(Struct, frozen=True, eq=False, gc=False):
     wire_id: Callable[[Model], str]
     """The id under which the catalogue knows a model at this carrier; empty: not offered."""
     verbatim: Verbatim | None = None
+    counts: str = ""
+    """Where it counts the tokens of a prompt that is sent verbatim; empty: nowhere."""
 
 
 def _own_id(row: Model) -> str:
@@ -122,10 +124,41 @@ ANTHROPIC = Carrier(
     EVENT_STREAM,
     _own_id,
     Verbatim("messages", anthropic.verbatim),
+    "/v1/messages/count_tokens",
+)
+
+BEDROCK = structs.replace(
+    ANTHROPIC,
+    name="bedrock",
+    prepare=bedrock.prepare,
+    reader=bedrock.Reader,
+    read_error=bedrock.read_error,
+    stream_failure=bedrock.stream_failure,
+    begins=(b"",),
+    wire_id=bedrock.plain_id,
+    verbatim=None,
+)
+BEDROCK_MESSAGES = structs.replace(
+    ANTHROPIC, name="bedrock-messages", wire_id=lambda row: row.clouds.bedrock_mantle
+)
+"""Bedrock's endpoint for the plain Messages API, of accounts with ``bedrock_api: messages``."""
+VERTEX = structs.replace(
+    ANTHROPIC,
+    name="vertex",
+    prepare=vertex.prepare,
+    read_error=vertex.read_error,
+    wire_id=lambda row: row.clouds.vertex,
+    verbatim=None,
+)
+FOUNDRY = structs.replace(
+    ANTHROPIC, name="foundry", read_error=foundry.read_error, wire_id=lambda row: row.clouds.foundry
 )
 
 CARRIERS: dict[str, Carrier] = {
     "anthropic": ANTHROPIC,
+    "bedrock": BEDROCK,
+    "foundry": FOUNDRY,
     "simulator": ANTHROPIC,
+    "vertex": VERTEX,
 }
 """By provider. What is not here yet stands in ``config.pending.PROVIDERS_NOT_YET``."""
