@@ -9,9 +9,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from dragoman import counting
 from dragoman.catalogue import listing
 from dragoman.codec import jsonio
-from dragoman.dialects.registry import CHAT, COMPLETIONS, RESPONSES, Dialect
+from dragoman.dialects.registry import CHAT, COMPLETIONS, COUNT, MESSAGES, RESPONSES, Dialect, of
 from dragoman.errors import Failure
 from dragoman.exchange import Exchange
 from dragoman.gateway import Gateway
@@ -66,7 +67,7 @@ async def refuse(
 ) -> None:
     """Answer a call that no route takes."""
     record = Record(call.request_id, call.started)
-    Exchange(call, CHAT, gw, record).fail(failure, extra)
+    Exchange(call, of(call.path, call.headers), gw, record).fail(failure, extra)
     gw.finished(record)
 
 
@@ -82,14 +83,27 @@ def completions(call: Call, gw: Gateway) -> Work:
     return serve(call, COMPLETIONS, gw)
 
 
+def messages(call: Call, gw: Gateway) -> Work:
+    return serve(call, MESSAGES, gw)
+
+
+def count_tokens(call: Call, gw: Gateway) -> Work:
+    return serve(call, COUNT, gw, counting.answer)
+
+
+async def hello(call: Call, _: Gateway) -> None:
+    """What Claude Code asks to open a connection ahead of time."""
+    call.respond(200, (("content-type", "application/json"),), b'{"message":"hello"}')
+
+
 async def models(call: Call, gw: Gateway) -> None:
     """``GET /v1/models``: what this key may use, in the shape of the API that is asked."""
-    await _listing(call, gw, CHAT, _all_models)
+    await _listing(call, gw, of(call.path, call.headers), _all_models)
 
 
 async def model(call: Call, gw: Gateway) -> None:
     """``GET /v1/models/{id}``."""
-    await _listing(call, gw, CHAT, _one_model)
+    await _listing(call, gw, of(call.path, call.headers), _one_model)
 
 
 async def healthz(call: Call, _: Gateway) -> None:
@@ -151,11 +165,15 @@ _PUBLIC = {
     "/v1/chat/completions": Route({"POST": chat}),
     "/v1/responses": Route({"POST": responses}),
     "/v1/completions": Route({"POST": completions}),
+    "/v1/messages": Route({"POST": messages}),
+    "/v1/messages/count_tokens": Route({"POST": count_tokens}),
     "/v1/models": Route({"GET": models, "HEAD": models}),
 }
 _ONE_MODEL = Route({"GET": model, "HEAD": model})
 _TABLE = {
     "/healthz": Route({"GET": healthz, "HEAD": healthz}),
     "/readyz": Route({"GET": readyz, "HEAD": readyz}),
+    "/api/hello": Route({"GET": hello, "HEAD": hello}),
+    "/anthropic/api/hello": Route({"GET": hello, "HEAD": hello}),
     **{prefix + path: route for prefix in PREFIXES for path, route in _PUBLIC.items()},
 }

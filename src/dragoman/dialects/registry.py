@@ -1,10 +1,11 @@
 """The dialects there are: one line each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from dragoman.catalogue.catalogue import Catalogue
-from dragoman.dialects import chat, completions, responses
+from dragoman.dialects import chat, completions, messages, responses
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply
 from dragoman.hub.recall import Recall
@@ -36,6 +37,19 @@ class Writer(Protocol):
         ...
 
 
+class Hear(Protocol):
+    """A request's headers (lower-case names) → ``parsed``. Raises Failure."""
+
+    def __call__(
+        self, headers: Mapping[str, str], parsed: chat.Parsed, *, strict: bool
+    ) -> None: ...
+
+
+def own_status(failure: Failure) -> int:
+    """The status that the failure has."""
+    return failure.status
+
+
 class Dialect(NamedTuple):
     """What a client speaks."""
 
@@ -53,6 +67,14 @@ class Dialect(NamedTuple):
     """The end of a stream that breaks off where there is no one writer: before the first, or with
     several."""
     keepalive: bytes
+    hear: "Hear | None" = None
+    """Reads what a request says in its headers."""
+    status: Callable[[Failure], int] = own_status
+    """The HTTP status of an error."""
+    final: frozenset[int] = frozenset()
+    """Statuses with which a client is told not to try again."""
+    id_header: str = ""
+    """The name under which this API's clients look for the request's id, too."""
 
 
 CHAT = Dialect(
@@ -88,3 +110,27 @@ COMPLETIONS = Dialect(
     chat.error_event,
     chat.KEEPALIVE,
 )
+MESSAGES = Dialect(
+    "messages",
+    messages.parse,
+    messages.StreamWriter,
+    messages.end_stream,
+    messages.reply,
+    messages.localize,
+    messages.error_body,
+    messages.error_event,
+    messages.PING,
+    messages.hear,
+    messages.status,
+    messages.FINAL,
+    "request-id",
+)
+COUNT = MESSAGES._replace(parse=messages.parse_count)
+"""The same, asked for the length of a prompt."""
+
+
+def of(path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Dialect:
+    """The dialect of an answer that no dialect has read the request of."""
+    bare = path.removeprefix("/anthropic")
+    theirs = bare is not path or bare.startswith("/v1/messages")
+    return MESSAGES if theirs or "anthropic-version" in headers else CHAT

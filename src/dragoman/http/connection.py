@@ -314,6 +314,7 @@ class Connection(ClosingProtocol):
         kind = "draining" if call.drained_out else "internal"
         failure = Failure(kind, "The request was not answered.")
         self.last = True
+        failure.request_id = call.request_id
         call.respond(failure.status, _JSON, self.state.refuse(failure, call.path))
 
     def _answer_preflight(self, call: Call) -> bool:
@@ -358,6 +359,7 @@ class Connection(ClosingProtocol):
         self.last = True
         call = Call(self, "", path, "", True, {}, self.peer, state.mono(), state.next_id())
         self._call = call
+        failure.request_id = call.request_id
         call.respond(failure.status, _JSON, state.refuse(failure, path))
 
     # The server's sweep and drain.

@@ -27,7 +27,7 @@ def to_wire(request: Request, wire_id: str, row: Model, betas: tuple[str, ...] =
 def verbatim(body: bytes, wire_id: str, betas: tuple[str, ...], version: str = "") -> Wire:
     """A messages client's own bytes (``registry.Verbatim``)."""
     headers = beta_line(betas)
-    if version and version != VERSION:
+    if version:
         headers += b"anthropic-version: %b\r\n" % version.encode()
     return Wire(PATH, splice.with_model(body, wire_id), headers)
 

@@ -122,16 +122,14 @@ class Later:
         Raises :class:`Failure` for what is wrong and for what only Anthropic can do.
         """
         self.fill()
-        told, self._told = self._told or set[str](), set()
+        told = self._told or set[str]()
         if self._problem is not None:
             path = self._problem.path
             words = f"{path}: {self._problem.reason}" if path else self._problem.reason
             raise Failure("invalid_type", words, param=path or None)
         for name in sorted(told & UPSTREAM_ONLY):
-            words = (
-                f"{name}: only an upstream of Anthropic's can do this, and none serves the model."
-            )
-            raise Failure("unsupported_parameter", words, param=name)
+            words = f"{name}: only an upstream of Anthropic's own can do this."
+            raise Failure("unsupported_here", words, param=name)
         unknown = told - _READ - DROPPED - UPSTREAM_ONLY - {"metadata", "output_config"}
         for name in sorted(unknown):
             words = f"{name[:64]}: Extra inputs are not permitted"
