@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from dragoman import __version__
+from dragoman import __version__, cloud_accounts
 from dragoman.account import Account, Terms
 from dragoman.auth.keyfile import StoredKey
 from dragoman.auth.keys import Keys, digest
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
+from dragoman.config.clouds import CLOUDS
 from dragoman.config.pending import served
 from dragoman.config.structs import AccountConfig, Config, KeyConfig
 from dragoman.gateway import Options
@@ -113,6 +114,8 @@ def accounts(
             client = _client(declared, clock, partial(_simulator, simulators, rows, clock))
             account = Account(declared.name, declared.provider, client, lines)
             account.credential = mark
+            if declared.provider in CLOUDS:
+                cloud_accounts.equip(account, declared, clock)
         made.append((account, terms(declared)))
     return made
 
@@ -140,6 +143,9 @@ def credential(config: Config, declared: AccountConfig, lines: bytes) -> str:
         declared.ca_file,
         _stamp(declared.ca_file),
     )
+    if declared.provider in CLOUDS:
+        where += cloud_accounts.secrets(declared)
+        where += (_stamp(declared.google_credentials_file),)
     if declared.provider == "simulator":
         # It answers by the catalogue.
         where += (config.models, config.retired_models)
@@ -167,7 +173,7 @@ def _client(
     if declared.provider == "simulator":
         return InProcessClient(simulator(), declared.name, clock)
     target = Target(
-        declared.base_url,
+        cloud_accounts.base_url(declared),
         ca_file=declared.ca_file,
         proxy=None if declared.proxy is None else declared.proxy.reveal(),
     )
@@ -183,5 +189,8 @@ def headers(declared: AccountConfig) -> bytes:
         "accept": "application/json, text/event-stream",
         "user-agent": f"dragoman/{__version__}",
     }
+    if declared.provider in CLOUDS:
+        del lines["x-api-key"]
+        lines |= cloud_accounts.lines(declared)
     lines.update({name.lower(): value.reveal() for name, value in declared.headers.items()})
     return "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")

@@ -54,14 +54,14 @@ def test_accounts_of_later_providers_are_left_out(read: Read) -> None:
     config = read(
         """
         accounts:
-          - {name: a, provider: bedrock, api_key: k}
+          - {name: a, provider: openai, api_key: k}
           - {name: b, provider: anthropic, api_key: k}
           - {name: c, provider: openai, api_key: k}
           - {name: d, provider: simulator}
         """
     )
     assert pending(config) == [
-        "accounts[0] (a) is left out of the pool: provider bedrock is accepted but not used yet",
+        "accounts[0] (a) is left out of the pool: provider openai is accepted but not used yet",
         "accounts[2] (c) is left out of the pool: provider openai is accepted but not used yet",
     ]
     assert served(config) == (1, 3)

@@ -37,14 +37,14 @@ def code(answer: httpx.Response) -> tuple[int, str, str | None]:
 
 
 async def test_a_list_of_all_accounts_in_order(tmp_path: Path) -> None:
-    pool = [*SIMULATED, {"name": "later", "provider": "bedrock", "api_key": "k"}]
+    pool = [*SIMULATED, {"name": "later", "provider": "openai", "api_key": "k"}]
     async with administered(tmp_path, accounts=pool) as admin:
         listed = (await admin.http.get(ACCOUNTS)).json()
         assert (listed["object"], listed["waiting"]) == ("list", 0)
         rows = {row["name"]: row for row in listed["data"]}
         assert list(rows) == ["a", "b", "c", "later"]
         assert [row["state"] for row in rows.values()] == ["well", "well", "well", "disabled"]
-        assert "bedrock" in rows["later"]["reason"]
+        assert "openai" in rows["later"]["reason"]
         shares = [row["share"]["weight"] for row in rows.values()]
         assert shares == [0.75, 0.25, 1.0, 0.0]
         assert {row["owner"] for row in rows.values()} == {"file"}
@@ -157,7 +157,7 @@ async def test_what_is_wrong_with_a_new_account_is_said_in_the_words_of_the_file
             ({"api_key": ""}, "invalid_value", "api_key", "provider anthropic needs one"),
             ({"name": ""}, "invalid_value", "name", "must be 1 to 64"),
             ({"name": None}, "invalid_value", "name", "is missing"),
-            ({"provider": "vertex"}, "invalid_value", "provider", "is not used yet"),
+            ({"provider": "openai"}, "invalid_value", "provider", "is not used yet"),
             ({"base_url": "ftp://x"}, "invalid_value", "base_url", "is not a URL"),
             ({"headers": {"host": "x"}}, "invalid_value", "headers.host", "Dragoman itself"),
             ({"ca_file": "/nowhere"}, "invalid_value", "ca_file", "no such file"),

@@ -277,7 +277,7 @@ async def test_killing_an_account_under_traffic_loses_nothing_that_had_not_begun
 async def test_accounts_of_later_versions_are_left_out_and_said(tmp_path: Path) -> None:
     async with ScriptedUpstream(answering()) as upstream:
         pool = accounts(upstream.url)
-        pool.append({"name": "cloud", "provider": "bedrock", "api_key": "x"})
+        pool.append({"name": "cloud", "provider": "openai", "api_key": "x"})
         async with running(tmp_path, accounts=pool) as gateway:
             assert [one.name for one in gateway.app.gateway.pool.snapshot()] == ["a"]
             assert (await gateway.chat()).status_code == 200

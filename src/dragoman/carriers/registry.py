@@ -106,6 +106,18 @@ def _own_id(row: Model) -> str:
     return row.wire_id
 
 
+def _mantle_id(row: Model) -> str:
+    return row.clouds.bedrock_mantle
+
+
+def _vertex_id(row: Model) -> str:
+    return row.clouds.vertex
+
+
+def _foundry_id(row: Model) -> str:
+    return row.clouds.foundry
+
+
 EVENT_STREAM = (b"event:", b"data:", b":", b"id:", b"retry:")
 """How a stream of server-sent events begins."""
 
@@ -138,20 +150,18 @@ BEDROCK = structs.replace(
     wire_id=bedrock.plain_id,
     verbatim=None,
 )
-BEDROCK_MESSAGES = structs.replace(
-    ANTHROPIC, name="bedrock-messages", wire_id=lambda row: row.clouds.bedrock_mantle
-)
+BEDROCK_MESSAGES = structs.replace(ANTHROPIC, name="bedrock-messages", wire_id=_mantle_id)
 """Bedrock's endpoint for the plain Messages API, of accounts with ``bedrock_api: messages``."""
 VERTEX = structs.replace(
     ANTHROPIC,
     name="vertex",
     prepare=vertex.prepare,
     read_error=vertex.read_error,
-    wire_id=lambda row: row.clouds.vertex,
+    wire_id=_vertex_id,
     verbatim=None,
 )
 FOUNDRY = structs.replace(
-    ANTHROPIC, name="foundry", read_error=foundry.read_error, wire_id=lambda row: row.clouds.foundry
+    ANTHROPIC, name="foundry", read_error=foundry.read_error, wire_id=_foundry_id
 )
 
 CARRIERS: dict[str, Carrier] = {

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
+from dragoman.config import clouds
 from dragoman.config.check import check_account
 from dragoman.config.decode import Decoding
 from dragoman.config.document import Mistake, Node, Place
 from dragoman.config.structs import AccountConfig
 
 ANTHROPIC_URL = "https://api.anthropic.com"
+OPENAI_URL = "https://api.openai.com/v1"
 SERVES = {"simulator": ("*",), "openai": ("*",)}
 """What an account without ``models`` serves; other providers serve Claude."""
 _CLAUDE = ("claude-*",)
@@ -44,8 +47,19 @@ def settled(account: AccountConfig) -> AccountConfig:
     base_url = account.base_url.rstrip("/")
     if not base_url and account.provider == "anthropic":
         base_url = ANTHROPIC_URL
-    models = account.models or SERVES.get(account.provider, _CLAUDE)
+    if account.provider == "openai":
+        base_url = _with_version(base_url or OPENAI_URL)
+    base_url = base_url or clouds.base_url(account)
+    models = account.models
+    if not models and account.provider == "openai":
+        models = tuple(account.model_ids)
+    models = models or SERVES.get(account.provider, _CLAUDE)
     return structs.replace(account, base_url=base_url, models=models)
+
+
+def _with_version(base_url: str) -> str:
+    """The base of OpenAI-compatible servers has a path, and nearly always this one."""
+    return base_url if urlsplit(base_url).path else f"{base_url}/v1"
 
 
 def _node(value: Any) -> Node:

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from dragoman.auth.secret import Secret
 from dragoman.catalogue import catalogue
+from dragoman.config import clouds
 from dragoman.config.structs import AccountConfig, FileConfig, KeyConfig, ServerConfig
 
 _KEY = re.compile(r"sk-[0-9A-Za-z]{48}")
@@ -83,12 +84,22 @@ def _storage(database: Secret, redis: Secret) -> Iterator[Problem]:
 def _account(path: str, account: AccountConfig) -> Iterator[Problem]:
     if not _ACCOUNT_NAME.fullmatch(account.name):
         yield Problem(f"{path}.name", "must be 1 to 64 letters, digits and . _ : @ / -")
-    if account.provider != "simulator" and not account.api_key:
+    if account.provider not in clouds.KEYLESS and not account.api_key:
         yield Problem(f"{path}.api_key", f"is empty; provider {account.provider} needs one")
     if not _VALUE.fullmatch(account.api_key.reveal()) or " " in account.api_key.reveal():
         yield Problem(f"{path}.api_key", "holds a space or a character that no header may hold")
     if account.base_url:
         yield from _base_url(f"{path}.base_url", account.base_url)
+        if account.provider != "openai" and account.base_url.rstrip("/").endswith("/v1"):
+            yield Problem(f"{path}.base_url", "must not end in /v1: Dragoman adds it")
+    for ours, theirs in account.model_ids.items():
+        if not _GLOB.fullmatch(ours) or not _GLOB.fullmatch(theirs):
+            yield Problem(f"{path}.model_ids", "an id is empty or holds a space")
+    for field, message in clouds.problems(account):
+        yield Problem(f"{path}.{field}", message)
+    yield from _file(f"{path}.google_credentials_file", account.google_credentials_file)
+    if account.token_url and not _is_http(account.token_url):
+        yield Problem(f"{path}.token_url", "is not a URL like https://oauth2.googleapis.com/token")
     yield from _globs(f"{path}.models", account.models)
     yield from _headers(f"{path}.headers", account.headers)
     yield from _file(f"{path}.ca_file", account.ca_file)
@@ -122,8 +133,11 @@ def _base_url(path: str, url: str) -> Iterator[Problem]:
         yield Problem(path, "holds a user or a password; credentials go into api_key")
     elif parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url):
         yield Problem(path, "must be scheme, host and path alone")
-    elif parts.path.rstrip("/").endswith("/v1"):
-        yield Problem(path, "must not end in /v1: Dragoman adds it")
+
+
+def _is_http(url: str) -> bool:
+    parts = _split(url)
+    return parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _key(path: str, key: KeyConfig) -> Iterator[Problem]:

@@ -96,9 +96,11 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     """What the account speaks; `simulator` answers locally, costs nothing and needs no key."""
     base_url: str = ""
     """Scheme and host of the upstream, without `/v1`; empty: the provider's own
-    (`https://api.anthropic.com`)."""
+    (`https://api.anthropic.com`). For `openai` as its SDKs take it, `/v1` included
+    (`https://openrouter.ai/api/v1`); empty: `https://api.openai.com/v1`."""
     api_key: Secret = Secret("")
-    """The credential."""
+    """The credential: an API key, for `vertex` an access token. The clouds have other kinds, below
+    ([providers](providers.md))."""
     weight: Annotated[float, Meta(gt=0, le=1_000_000)] = 1
     """Share of new conversations, relative to the other accounts."""
     priority: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)] = 0
@@ -106,8 +108,11 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     max_concurrency: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     """Requests at a time; 0: no limit."""
     models: tuple[str, ...] = ()
-    """Globs over the ids sent upstream; empty: what the provider serves (`claude-*`; the simulator
-    and `openai`: `*`)."""
+    """Globs over the ids of models; empty: what the provider serves (`claude-*`; the simulator:
+    `*`; `openai`: the models of `model_ids`, without any `*`)."""
+    model_ids: dict[str, str] = {}
+    """What the upstream calls a model, by the id that Dragoman knows it by; other models go by the
+    provider's usual ids."""
     headers: dict[str, Secret] = {}
     """Added to each upstream request."""
     organization: str = ""
@@ -122,6 +127,44 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     proxy: Secret | None = None
     """`http://host:port` to reach the upstream through; empty: direct; null: as `HTTPS_PROXY` and
     `NO_PROXY` say."""
+    region: str = ""
+    """`bedrock`: the AWS region, like `eu-west-1`; `vertex`: `global`, `us`, `eu` or a region, like
+    `europe-west1`."""
+    project: str = ""
+    """`vertex`: id of the Google Cloud project."""
+    resource: str = ""
+    """`foundry`: name of the resource, the first part of its address."""
+    bedrock_api: Literal["invoke", "messages"] = "invoke"
+    """`bedrock`: InvokeModel, or the newer endpoint for the plain Messages API, which has fewer
+    models."""
+    inference_profile: str = ""
+    """`bedrock`, InvokeModel: prefix of the inference profiles, like `eu` or `global`; empty: the
+    nearest to `region` that a model has; `none`: ids without a prefix."""
+    aws_access_key_id: Secret = Secret("")
+    """`bedrock`: key id of a user or a session. Without it and without `api_key`, botocore looks
+    for credentials where AWS's own tools do (`pip install 'dragoman[bedrock]'`)."""
+    aws_secret_access_key: Secret = Secret("")
+    """`bedrock`: the secret that goes with the key id."""
+    aws_session_token: Secret = Secret("")
+    """`bedrock`: the token that goes with a session's key."""
+    aws_profile: str = ""
+    """`bedrock`: the profile of AWS's configuration files that botocore is to use."""
+    google_credentials: Secret = Secret("")
+    """`vertex`: the JSON text of a service account's key (`pip install 'dragoman[vertex]'`) or of a
+    user's credentials. Without it, the file and `api_key`, the metadata server of Google's machines
+    is asked."""
+    google_credentials_file: str = ""
+    """`vertex`: file with that text."""
+    azure_tenant_id: str = ""
+    """`foundry`: with `azure_client_id` and `azure_client_secret` an application of Entra ID, used
+    in the place of `api_key`."""
+    azure_client_id: str = ""
+    """`foundry`: id of that application."""
+    azure_client_secret: Secret = Secret("")
+    """`foundry`: its secret."""
+    token_url: str = ""
+    """`vertex`, `foundry`: where access tokens are had; empty: as the credential says, or Google's
+    or Microsoft's own."""
 
 
 class KeyConfig(Struct, frozen=True, kw_only=True):

@@ -168,13 +168,21 @@ MEANINGS = {
     "accounts[].provider": "账号使用的协议；`simulator` 在本机应答，不收费，也不需要密钥。",
     "accounts[].base_url": (
         "上游的协议和主机，不含 `/v1`；为空则使用该提供方自己的地址（`https://api.anthropic.com`）。"
+        "`openai` 则写成其 SDK 所用的样子，含 `/v1`（`https://openrouter.ai/api/v1`）；"
+        "为空则为 `https://api.openai.com/v1`。"
     ),
-    "accounts[].api_key": "凭证。",
+    "accounts[].api_key": (
+        "凭证：API 密钥；`vertex` 为访问令牌。其他云平台另有凭证，见下（[提供方](providers.md)）。"
+    ),
     "accounts[].weight": "新会话的份额，相对于其他账号。",
     "accounts[].priority": "数值高的优先；没有更高的可用时才使用较低的。",
     "accounts[].max_concurrency": "同时进行的请求数；0 表示不限。",
     "accounts[].models": (
-        "与发往上游的 id 比较的通配符；为空则为该提供方所提供的（`claude-*`；模拟器和 `openai` 为 `*`）。"
+        "与模型 id 比较的通配符；为空则为该提供方所提供的（`claude-*`；模拟器为 `*`；"
+        "`openai` 为 `model_ids` 中的模型，没有则为 `*`）。"
+    ),
+    "accounts[].model_ids": (
+        "上游对模型的称呼，以 Dragoman 所用的模型 id 为键；其余模型用该提供方的通用 id。"
     ),
     "accounts[].headers": "加到每个上游请求的头。",
     "accounts[].organization": "上游组织的名称；同一组织的账号可以读取彼此的思考内容，含有这种思考的会话留在该组织内。",
@@ -183,6 +191,40 @@ MEANINGS = {
     "accounts[].ca_file": "所信任的证书颁发机构文件（PEM）；为空则使用系统的。",
     "accounts[].proxy": (
         "通往上游的 `http://host:port`；空文本表示直连；null 表示遵循 `HTTPS_PROXY` 和 `NO_PROXY`。"
+    ),
+    "accounts[].region": (
+        "`bedrock`：AWS 区域，如 `eu-west-1`；`vertex`：`global`、`us`、`eu` 或某个区域，"
+        "如 `europe-west1`。"
+    ),
+    "accounts[].project": "`vertex`：Google Cloud 项目的 id。",
+    "accounts[].resource": "`foundry`：资源名称，即其地址的第一部分。",
+    "accounts[].bedrock_api": (
+        "`bedrock`：使用 InvokeModel，或较新的 Messages API 端点（模型较少）。"
+    ),
+    "accounts[].inference_profile": (
+        "`bedrock` 的 InvokeModel：推理配置文件（inference profile）的前缀，如 `eu` 或 `global`；"
+        "为空则取模型所具有的、离 `region` 最近的；`none` 表示 id 不带前缀。"
+    ),
+    "accounts[].aws_access_key_id": (
+        "`bedrock`：用户或会话的密钥 id。没有它也没有 `api_key` 时，由 botocore 在 AWS 工具"
+        "惯用的位置寻找凭证（`pip install 'dragoman[bedrock]'`）。"
+    ),
+    "accounts[].aws_secret_access_key": "`bedrock`：与密钥 id 配对的密钥。",
+    "accounts[].aws_session_token": "`bedrock`：与会话密钥配对的令牌。",
+    "accounts[].aws_profile": "`bedrock`：botocore 使用的 AWS 配置文件中的 profile。",
+    "accounts[].google_credentials": (
+        "`vertex`：服务账号密钥（`pip install 'dragoman[vertex]'`）或用户凭证的 JSON 文本。"
+        "没有它、没有文件也没有 `api_key` 时，询问 Google 机器上的元数据服务器。"
+    ),
+    "accounts[].google_credentials_file": "`vertex`：含有该文本的文件。",
+    "accounts[].azure_tenant_id": (
+        "`foundry`：与 `azure_client_id` 和 `azure_client_secret` 一起表示 Entra ID 的一个应用，"
+        "代替 `api_key`。"
+    ),
+    "accounts[].azure_client_id": "`foundry`：该应用的 id。",
+    "accounts[].azure_client_secret": "`foundry`：该应用的密钥。",
+    "accounts[].token_url": (
+        "`vertex`、`foundry`：从何处取得访问令牌；为空则按凭证所写，或使用 Google、Microsoft 自己的地址。"
     ),
     "keys[].name": "唯一；出现在日志和指标中。",
     "keys[].key": "`sk-` 加 48 个 `0-9A-Za-z` 字符。",
