@@ -184,7 +184,5 @@ def _prompts(raw: Raw) -> list[Raw]:
 
 def localize(failure: Failure, parsed: Parsed) -> Failure:
     """Point an upstream's complaint at the client's own request."""
-    if failure.kind != "upstream_rejected":
-        return failure
     failure = chat_dialect.localize(failure, parsed)
     return failure if parsed.told is None else at_home(failure, parsed.told)

@@ -24,7 +24,5 @@ def error_event(failure: Failure) -> bytes:
 
 def localize(failure: Failure, parsed: Parsed) -> Failure:
     """Point an upstream's complaint at the client's own request."""
-    if failure.kind != "upstream_rejected":
-        return failure
     failure = chat.localize(failure, parsed)
     return failure if parsed.told is None else at_home(failure, parsed.told)

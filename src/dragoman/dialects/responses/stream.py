@@ -46,6 +46,7 @@ from dragoman.hub.usage import Usage
 
 KEEPALIVE = b": keep-alive\n\n"
 _EMPTY = b'""'
+_WRITTEN = Raw(b"")
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -312,7 +313,7 @@ class StreamWriter:
         if isinstance(item, CallItem | SearchItem):
             item.input(literal)
         elif event.index in self._json_blocks:
-            self._json_blocks[event.index] = Raw(b"")
+            self._json_blocks[event.index] = _WRITTEN
             self._say(literal)
 
     def _block_stop(self, index: int) -> None:
@@ -326,7 +327,7 @@ class StreamWriter:
 
     def _json_stop(self, index: int) -> None:
         given = self._json_blocks.pop(index)
-        if given != b"":
+        if given != _WRITTEN:
             self._say(jsonio.nested(given))
 
 

@@ -336,10 +336,11 @@ class SearchItem(Item):
         if self._with_sources:
             urls = [b'{"type":"url","url":%b}' % bytes(one.url) for one in self._results or ()]
             sources = b',"sources":[%b]' % b",".join(urls)
+        queries = query if query != _EMPTY else b""
         return (
             b'{"id":%b,"type":"web_search_call","status":"%b",'
             b'"action":{"type":"search","query":%b,"queries":[%b]%b}}'
-            % (self.id, status, query, query, sources)
+            % (self.id, status, query, queries, sources)
         )
 
     def close(self, status: bytes) -> bytes:
