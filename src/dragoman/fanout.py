@@ -1,6 +1,6 @@
 """Several choices (``n``): as many upstream requests side by side, folded into one answer.
 
-Claude answers one choice a request. All choices share the plan, so they land on the conversation's
+Claude answers one choice a request. Several prompts of one request are choices, too. All choices share the plan, so they land on the conversation's
 account and its prompt cache. When the client leaves, every one of them is cancelled. No byte is
 sent before all choices have begun, so a choice that cannot begin fails the request with a real
 status; one that breaks later goes without its end while the others are brought to theirs, and then
@@ -42,7 +42,7 @@ async def _whole(
 ) -> None:
     gw, record = exchange.gw, exchange.record
 
-    async def whole() -> Reply:
+    async def whole(up: attempts.Upstream) -> Reply:
         reply, account = await attempts.whole(gw.pool, plan, up, record)
         if exchange.watch is not None:
             exchange.watch.answered(account.name, reply.usage)
@@ -50,7 +50,7 @@ async def _whole(
             reply = await pauses.go_on(exchange, parsed, up, reply, account)
         return reply
 
-    replies = await _together([whole() for _ in range(parsed.n)])
+    replies = await _together([whole(one) for one in _each(parsed, up)])
     for reply in replies:
         usage = Usage()
         usage.fold(reply.usage)
@@ -69,7 +69,7 @@ async def _stream(
     created = int(gw.clock.wall())
     async with AsyncExitStack() as stack:
 
-        async def begin() -> attempts.Answer | pauses.Parts:
+        async def begin(up: attempts.Upstream) -> attempts.Answer | pauses.Parts:
             answer = await attempts.stream(gw.pool, plan, up, record)
             if exchange.watch is not None:
                 exchange.watch.begun(answer.account.name, answer.said)
@@ -78,9 +78,11 @@ async def _stream(
                 return await stack.enter_async_context(parts)
             return await stack.enter_async_context(answer)
 
-        answers = await _together([begin() for _ in range(parsed.n)])
+        each = _each(parsed, up)
+        answers = await _together([begin(one) for one in each])
         exchange.begin()
-        exchange.forget_request(parsed, up)
+        for one in each:
+            exchange.forget_request(parsed, one)
         writers = [exchange.dialect.writer(parsed, created, index) for index in range(parsed.n)]
         ends = await _together(
             [
@@ -93,6 +95,20 @@ async def _stream(
             call.end(exchange.dialect.end(parsed, created, record.usage))
     if failures:
         raise failures[0]
+
+
+def _each(parsed: Parsed, up: attempts.Upstream) -> list[attempts.Upstream]:
+    """What goes up for each choice: the same for all, or that of its prompt."""
+    if not parsed.requests:
+        return [up] * parsed.n
+    each: list[attempts.Upstream] = []
+    for request in parsed.requests:
+        one = up
+        if request is not up.request:
+            one = attempts.Upstream(request, up.model, up.simulate, up.timeouts)
+            one.road = up.road
+        each.append(one)
+    return each
 
 
 async def _pump(
