@@ -21,9 +21,8 @@ DEFECTS = {
 def exists(proof: str) -> bool:
     """Whether a proof is a golden folder, a file of tests, or a test in one."""
     if not proof.startswith("tests/"):
-        return (HERE / "chat-anthropic" / proof / "request.json").exists() or (
-            HERE / "chat-anthropic" / proof / "request.txt"
-        ).exists()
+        case = HERE / (proof if "/" in proof else f"chat-anthropic/{proof}")
+        return (case / "request.json").exists() or (case / "request.txt").exists()
     path, _, name = proof.partition("::")
     text = (ROOT / path).read_text(encoding="utf-8")
     return not name or re.search(rf"^(?:async )?def {name}\(", text, re.MULTILINE) is not None
