@@ -33,6 +33,10 @@ class Signer(Protocol):
         """
         ...
 
+    def refused(self, lines: bytes) -> bool:
+        """Upstream answered 401 or 403 to these lines; whether others can be had now."""
+        ...
+
 
 class Account:
     """One upstream credential.

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from dragoman import elsewhere, hedging
-from dragoman.account import Account
+from dragoman.account import Account, Signer
 from dragoman.answers import Answer, Passed
 from dragoman.elsewhere import Attempt, Missed
 from dragoman.errand import Search, Upstream
@@ -133,9 +133,10 @@ async def _send(
         headers += b"x-simulate: %b\r\n" % up.simulate.encode("latin-1", "replace")
     if wire.headers:
         headers = merged(headers, wire.headers)
-    if account.sign is not None:
-        headers += await account.sign("POST", wire.path, headers, wire.body)
-    response = await account.client.send("POST", wire.path, headers, wire.body, up.timeouts)
+    if account.sign is None:
+        response = await account.client.send("POST", wire.path, headers, wire.body, up.timeouts)
+    else:
+        response = await _signed(account, account.sign, headers, wire, up)
     if response.status == 200:
         pool.heard(account, response.head)
         return response
@@ -147,3 +148,21 @@ async def _send(
     failure.answered = True
     failure.placed = up.passes(carrier)
     raise failure
+
+
+async def _signed(
+    account: Account, sign: Signer, headers: bytes, wire: Wire, up: Upstream
+) -> UpstreamResponse:
+    """The answer to a signed request: the second one, where a credential was refused that has
+    grown old and a new one can be had."""
+    signed = await sign("POST", wire.path, headers, wire.body)
+    send = account.client.send
+    response = await send("POST", wire.path, headers + signed, wire.body, up.timeouts)
+    if response.status not in (401, 403) or not sign.refused(signed):
+        return response
+    try:
+        await response.body(MAX_ERROR_BYTES)
+    finally:
+        response.close()
+    signed = await sign("POST", wire.path, headers, wire.body)
+    return await send("POST", wire.path, headers + signed, wire.body, up.timeouts)

@@ -17,7 +17,7 @@ from dragoman.auth.oauth import Bearer
 from dragoman.auth.renewal import Renewing
 from dragoman.auth.sigv4 import AwsKey, Scope
 from dragoman.carriers import bedrock, vertex
-from dragoman.carriers.registry import BEDROCK_MESSAGES, Carrier
+from dragoman.carriers.registry import BEDROCK_MESSAGES
 from dragoman.catalogue.model import Model
 from dragoman.clock import Clock
 from dragoman.config.structs import AccountConfig
@@ -77,18 +77,18 @@ def equip(account: Account, declared: AccountConfig, clock: Clock) -> None:
     """
     if declared.provider == "bedrock" and declared.bedrock_api == "messages":
         account.carrier = BEDROCK_MESSAGES
-    account.known_as = partial(_id_of, declared, account.carrier)
+    account.known_as = partial(id_of, declared, account)
     try:
         account.sign = _signer(declared, clock)
     except ValueError as error:
         raise ValueError(f"account {declared.name}: {error}") from None
 
 
-def _id_of(declared: AccountConfig, carrier: Carrier, model: Model) -> str:
+def id_of(declared: AccountConfig, account: Account, model: Model) -> str:
     """The upstream's id of a model; empty where the catalogue knows none."""
-    if carrier.name == "bedrock":
+    if account.carrier.name == "bedrock":
         return bedrock.model_id(model, declared.region, declared.inference_profile)
-    return carrier.wire_id(model)
+    return account.carrier.wire_id(model)
 
 
 def _signer(declared: AccountConfig, clock: Clock) -> Signer | None:
