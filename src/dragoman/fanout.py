@@ -1,10 +1,11 @@
 """Several choices (``n``): as many upstream requests side by side, folded into one answer.
 
-Claude answers one choice a request. Several prompts of one request are choices, too. All choices share the plan, so they land on the conversation's
-account and its prompt cache. When the client leaves, every one of them is cancelled. No byte is
-sent before all choices have begun, so a choice that cannot begin fails the request with a real
-status; one that breaks later goes without its end while the others are brought to theirs, and then
-the stream ends with its error: a client stops reading at an error.
+Claude answers one choice a request. Several prompts of one request are choices, too. All choices
+share the plan, so they land on the conversation's account and its prompt cache. When the client
+leaves, every one of them is cancelled. No byte is sent before all choices have begun, so a choice
+that cannot begin fails the request with a real status; one that breaks later goes without its end
+while the others are brought to theirs, and then the stream ends with its error: a client stops
+reading at an error.
 """
 
 import asyncio
