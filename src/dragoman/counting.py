@@ -41,7 +41,7 @@ async def answer(exchange: Exchange) -> None:
             exchange.dialect.hear(call.headers, parsed, strict=options.strict)
         wanted = exchange.wanted(parsed, principal)
         exchange.watch = None  # nothing is read from a cache, and nothing written
-        plan = routing.start(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours)
+        plan = routing.plan(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours)
         simulate = call.headers.get("x-simulate", "")
         up = attempts.Upstream(parsed.request, parsed.model, simulate, options.timeouts)
         exchange.pass_on(parsed, up)

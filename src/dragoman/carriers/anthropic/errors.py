@@ -94,6 +94,8 @@ def read_error(status: int, headers: dict[str, str], body: bytes) -> Failure:
     if told and status in _REJECTED:
         failure = _rejected(told)
         failure.detail = detail
+        if bytes(told.details)[:1] == b"{":
+            failure.details = bytes(told.details)
         if failure.kind == "upstream_rejected":
             failure.status = status
         return failure

@@ -56,7 +56,12 @@ def system(raw: Raw) -> list[Text]:
     first = bytes(memoryview(raw)[:1])
     if first == b'"':
         return [Text(raw)]
-    return _texts.decode(_without_nulls(raw))
+    if first != b"[":
+        raise jsonio.Mismatch("Input should be a valid string or list", "system")
+    try:
+        return _texts.decode(_without_nulls(raw))
+    except jsonio.Mismatch as error:
+        raise jsonio.Mismatch(error.reason, f"system{error.path}") from None
 
 
 def tool(raw: Raw) -> Tool | Raw:
