@@ -14,7 +14,7 @@ from dragoman.dialects.chat import shapes as chat
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import ABSENT, given
-from dragoman.dialects.chat.texts import missing
+from dragoman.dialects.chat.texts import checked, missing
 from dragoman.dialects.responses.items import flat_name
 from dragoman.dialects.responses.places import Places
 from dragoman.dialects.responses.shapes import (
@@ -144,14 +144,14 @@ class _Found:
                 raise _unknown(kind, where)
             self._own(kind, inner, where, space.name)
             if at == 0:
-                self._tell(space)
+                self._tell(space, f"{path}.description")
 
-    def _tell(self, space: Namespace) -> None:
+    def _tell(self, space: Namespace, path: str) -> None:
         """What a namespace is for: its first tool says it for all of them."""
         first = self.tools[-1].function or self.tools[-1].custom
         if first is None or not given(space.description):
             return
-        told = f"Tools named {space.name}__*: {jsonio.text_of(space.description)}"
+        told = f"Tools named {space.name}__*: {jsonio.text_of(checked(space.description, path))}"
         if given(first.description) and bytes(first.description)[:1] == b'"':
             told += "\n\n" + jsonio.text_of(first.description)
         first.description = jsonio.quote(told)
