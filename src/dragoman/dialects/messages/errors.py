@@ -73,3 +73,20 @@ def localize(failure: Failure, parsed: Parsed) -> Failure:
         count = max(int(given[1]) if given else estimate(parsed), limit + 1)
         failure.message = f"prompt is too long: {count} tokens > {limit} maximum"
     return failure
+
+
+_INDEX = re.compile(r"\[(\d+)\]")
+_MISSING = re.compile(r"Object missing required field `([^`]*)`")
+
+
+def mismatch(error: jsonio.Mismatch) -> Failure:
+    """A wrong shape in Anthropic's words: the path, a colon, what is wrong there."""
+    path, reason = error.path, error.reason
+    missing = _MISSING.match(reason)
+    kind = "invalid_type"
+    if missing is not None:
+        path = f"{path}.{missing[1]}" if path else missing[1]
+        reason, kind = "Field required", "missing_parameter"
+    dotted = _INDEX.sub(r".\1", path)
+    words = f"{dotted}: {reason}" if dotted else f"The request body must be a JSON object: {reason}"
+    return Failure(kind, words, param=path or None)

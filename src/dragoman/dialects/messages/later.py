@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw
 
 from dragoman.codec import jsonio
 from dragoman.dialects.messages.content import message, tool
+from dragoman.dialects.messages.errors import mismatch
 from dragoman.dialects.messages.shapes import Said, WireOutput
 from dragoman.errors import Failure
 from dragoman.hub.request import (
@@ -124,9 +125,7 @@ class Later:
         self.fill()
         told = self._told or set[str]()
         if self._problem is not None:
-            path = self._problem.path
-            words = f"{path}: {self._problem.reason}" if path else self._problem.reason
-            raise Failure("invalid_type", words, param=path or None)
+            raise mismatch(self._problem)
         for name in sorted(told & UPSTREAM_ONLY):
             words = f"{name}: only an upstream of Anthropic's own can do this."
             raise Failure("unsupported_here", words, param=name)

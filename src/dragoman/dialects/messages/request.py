@@ -14,6 +14,7 @@ from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio, splice
 from dragoman.dialects.chat import Caching, Parsed, duplicates
 from dragoman.dialects.messages.content import content, system
+from dragoman.dialects.messages.errors import mismatch
 from dragoman.dialects.messages.estimate import prompt_bytes
 from dragoman.dialects.messages.later import Later
 from dragoman.dialects.messages.shapes import ABSENT, Asked
@@ -29,8 +30,6 @@ _UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _FILE = b'"file_id"'
 _ONCE = (b'"model"', b'"stream"', b'"messages"')
 _NOTHING = Raw(b"[]")
-_INDEX = re.compile(r"\[(\d+)\]")
-_MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
 def parse(
@@ -186,16 +185,3 @@ def _is_unsigned(block: Raw) -> bool:
 
 def _invalid_json(reason: str) -> Failure:
     return Failure("invalid_json", f"The request body is not valid JSON: {reason}.")
-
-
-def mismatch(error: jsonio.Mismatch) -> Failure:
-    """A wrong shape in Anthropic's words: the path, a colon, what is wrong there."""
-    path, reason = error.path, error.reason
-    missing = _MISSING.match(reason)
-    kind = "invalid_type"
-    if missing is not None:
-        path = f"{path}.{missing[1]}" if path else missing[1]
-        reason, kind = "Field required", "missing_parameter"
-    dotted = _INDEX.sub(r".\1", path)
-    words = f"{dotted}: {reason}" if dotted else f"The request body must be a JSON object: {reason}"
-    return Failure(kind, words, param=path or None)
