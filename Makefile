@@ -1,6 +1,6 @@
 # Everything a newcomer runs. Python 3.11+ with venv and make is all that is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help serve test fuzz lint format docs golden bench bench-routing lock clean
+.PHONY: help serve test test-clients fuzz lint format docs golden bench bench-routing lock clean
 
 # The first Python that will do, but rather one that does not load its interpreter as a shared
 # library (distributions' own do not, pyenv's often do): it serves a fifth more requests.
@@ -16,6 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 help:
 	@echo "make serve   run the gateway on http://127.0.0.1:8080 (ARGS=\"…\" goes to dragoman serve)"
 	@echo "make test    set up everything needed, then lint and run the whole test suite"
+	@echo "make test-clients   drive the gateway with real clients from npm, unmodified"
 	@echo "make fuzz    look for inputs that break a law (ARGS=\"--target f1 --seconds 600\")"
 	@echo "make lint    ruff, import contracts, pyright strict"
 	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
@@ -44,6 +45,15 @@ serve: $(VENV)/runtime
 
 test: lint
 	@$(BIN)/python -m pytest $(ARGS)
+
+$(VENV)/clients/ready: tests/clients/package.json $(VENV)/dev
+	@echo "installing the clients of tests/clients/package.json"
+	@mkdir -p $(VENV)/clients && cp tests/clients/package.json $(VENV)/clients/
+	@npm install --prefix $(VENV)/clients --no-audit --no-fund --silent
+	@touch $@
+
+test-clients: $(VENV)/clients/ready
+	@DRAGOMAN_CLIENTS=$(abspath $(VENV)/clients) $(BIN)/python -m pytest tests/clients $(ARGS)
 
 $(VENV)/fuzz: $(VENV)/dev
 	@echo "installing atheris into $(VENV)"
