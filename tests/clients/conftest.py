@@ -1,10 +1,7 @@
 """Real clients, unmodified: ``make test-clients``.
 
-They come from npm (``package.json``, pinned) and are not part of ``make test``: that needs neither
-Node nor a network.
+They come from npm (``package.json``, pinned) and are not part of ``make test``, which needs neither
+Node nor a network: a file is run only where it is named.
 """
 
-import os
-
-if not os.environ.get("DRAGOMAN_CLIENTS"):
-    collect_ignore_glob = ["test_*.py"]
+collect_ignore_glob = ["test_*.py"]
