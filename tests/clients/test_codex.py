@@ -24,7 +24,7 @@ from tests.gateway.harness import (
 )
 from tests.scripted_upstream import Connection, Request, ScriptedUpstream
 
-CODEX = Path(__file__).parent / "node_modules" / ".bin" / "codex"
+CODEX = Path(os.environ["DRAGOMAN_CLIENTS"]) / "node_modules" / ".bin" / "codex"
 MODEL = "claude-sonnet-5-5"
 USAGE = {"input_tokens": 100, "output_tokens": 1, "cache_read_input_tokens": 40}
 pytestmark = pytest.mark.timeout(120)
