@@ -6,7 +6,7 @@ and leaves everything else, mistakes included, to ``request.py``; a property tes
 read the same.
 """
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from msgspec import Meta, Raw
 
@@ -52,10 +52,8 @@ _messages = jsonio.Decoder(list[Said])
 _MOST_MESSAGES = 100_000
 
 
-class _Talk(NamedTuple):
-    system: list[Text]
-    turns: list[Message]
-    origins: list[int]
+_Talk = tuple[list[Text], list[Message], list[int]]
+"""System, turns, and for each turn the index of its message."""
 
 
 def usual(body: bytes, catalogue: Catalogue, marks: Caching = "auto") -> Parsed | None:
@@ -81,8 +79,10 @@ def _parsed(
     asked: _Asked, messages: list[Said], size: int, catalogue: Catalogue, marks: Caching
 ) -> Parsed | None:
     """``size``: of the body, in bytes."""
-    talk = _Talk([], [], [])
-    if not _alternating(messages, talk):
+    system: list[Text] = []
+    turns: list[Message] = []
+    origins: list[int] = []
+    if not _alternating(messages, (system, turns, origins)):
         return None
     model, wire_id, warning = catalogue.resolve(asked.model)
     stream = asked.stream is True
@@ -92,9 +92,9 @@ def _parsed(
         return None
     if temperature is not None and model.sampling not in ("free", "one_of"):
         return None
-    out = Request(wire_id, limit, messages=talk.turns, stream=stream)
-    if talk.system:
-        out.system = talk.system
+    out = Request(wire_id, limit, messages=turns, stream=stream)
+    if system:
+        out.system = system
     if temperature is not None:
         out.temperature = temperature
     marked = marks == "auto" and caching.worth_it(model, size)
@@ -103,7 +103,7 @@ def _parsed(
     options = asked.stream_options
     with_usage = options is not None and options.include_usage is True
     parsed = Parsed(out, model, asked.model, stream, 1, with_usage, [], "", "", "")
-    parsed.origins = talk.origins
+    parsed.origins = origins
     parsed.prompt_bytes = size
     if marked:
         parsed.marked = True
@@ -118,16 +118,17 @@ def _alternating(messages: list[Said], talk: _Talk) -> bool:
     Fills ``talk``.
     """
     system, turns, origins = talk
+    due: Role = "user"
     for at, said in enumerate(messages):
-        role = said.role
-        due: Role = "assistant" if len(turns) & 1 else "user"
-        if not is_plain(said.content):
+        content = said.content
+        if not is_plain(content):
             return False
-        if role == due:
-            turns.append(Message(due, [Text(said.content)]))
+        if said.role == due:
+            turns.append(Message(due, [Text(content)]))
             origins.append(at)
-        elif not turns and role in ("system", "developer"):
-            system.append(Text(said.content))
+            due = "assistant" if due == "user" else "user"
+        elif not turns and said.role in ("system", "developer"):
+            system.append(Text(content))
         else:
             return False
-    return len(turns) & 1 == 1
+    return due == "assistant"
