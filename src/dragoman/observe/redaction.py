@@ -1,8 +1,8 @@
 """What may stand in a log line about a failure: never a credential, never what a client said.
 
 Details of failures come from upstream bodies and from exceptions, so they may hold anything.
-Keys are recognised by their shape: ours, Anthropic's and the clouds'; an exception is told by its type and
-its frames, without its message, which may quote the request.
+Keys are recognised by their shape: ours, Anthropic's and the clouds'; an exception is told by its
+type and its frames, without its message, which may quote the request.
 """
 
 import re
