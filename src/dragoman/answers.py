@@ -8,7 +8,7 @@ gets ours instead.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from dragoman.account import Account
@@ -16,6 +16,7 @@ from dragoman.carriers.registry import Carrier
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, UpstreamError
 from dragoman.hub.usage import WireUsage
+from dragoman.hub.wire import Wire
 from dragoman.pool import Pool
 from dragoman.upstream import UpstreamResponse
 
@@ -47,7 +48,7 @@ class Answer:
         pool: Pool,
         response: UpstreamResponse,
         carrier: Carrier,
-        names: Mapping[str, str] | None = None,
+        wire: Wire,
     ) -> None:
         self.account = account
         self.passed: bytes | None = None
@@ -55,6 +56,7 @@ class Answer:
         self._pool = pool
         self._response = response
         self._carrier = carrier
+        names = wire.names
         self._reader = carrier.reader() if names is None else carrier.reader(names)
         self._first: list[Event] = []
         self._failure: Failure | None = None
@@ -203,10 +205,11 @@ class Passed(Answer):
         pool: Pool,
         response: UpstreamResponse,
         carrier: Carrier,
-        names: Mapping[str, str] | None = None,
+        wire: Wire,
     ) -> None:
-        super().__init__(account, pool, response, carrier, names)
-        self._hides = carrier.verbatim.hides if carrier.verbatim is not None else None
+        super().__init__(account, pool, response, carrier, wire)
+        verbatim = carrier.verbatim
+        self._hides = verbatim.hides if verbatim is not None and wire.quiet else None
         """Tells events that the client did not ask for."""
         self._held = b""
         """The beginning of an event."""

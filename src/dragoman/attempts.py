@@ -43,9 +43,7 @@ def whole(
     return _first(pool, plan, _reply, (up, record))
 
 
-def count(
-    pool: Pool, account: Account, up: Upstream, record: Record
-) -> Coroutine[Any, Any, bytes]:
+def count(pool: Pool, account: Account, up: Upstream, record: Record) -> Coroutine[Any, Any, bytes]:
     """What an account that can count says of a prompt's length, as it said it. Raises Failure."""
     return _first(pool, [account], _counted, (up, record))
 
@@ -116,7 +114,7 @@ async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> 
         response = await _send(pool, account, up, record, wire)
         undo.callback(response.close)
         kind = Passed if up.raw and up.passes(carrier) else Answer
-        answer = kind(account, pool, response, carrier, wire.names)
+        answer = kind(account, pool, response, carrier, wire)
         await answer.begin(up.timeouts.first_byte_s)
         undo.pop_all()
     return answer

@@ -6,12 +6,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dragoman import __version__, cloud_accounts
 from dragoman.account import Account, Terms
 from dragoman.auth.keyfile import StoredKey
 from dragoman.auth.keys import Keys, digest
+from dragoman.carriers import openai
+from dragoman.carriers.registry import OPENAI
+from dragoman.catalogue import override
 from dragoman.catalogue.catalogue import Catalogue
+from dragoman.catalogue.model import Model
+from dragoman.catalogue.override import Override
 from dragoman.clock import Clock
 from dragoman.config.clouds import CLOUDS
 from dragoman.config.pending import served
@@ -47,6 +53,7 @@ def options(config: Config) -> Options:
         keepalive_s=server.keepalive_s,
         expose_routing=server.expose_routing,
         timeouts=Timeouts(server.first_byte_timeout_s, server.stall_timeout_s),
+        chat_passes=any(account.provider == "openai" for account in config.accounts),
     )
 
 
@@ -60,7 +67,18 @@ def media(config: Config, converter: Converter, clock: Clock) -> Media:
 def catalogue(config: Config, wall: float) -> Catalogue:
     """The catalogue as of today, with the configuration's models."""
     today = datetime.fromtimestamp(wall, UTC).date().isoformat()
-    return Catalogue(overrides=config.models, retired_policy=config.retired_models, today=today)
+    overrides = (*config.models, *foreign(config))
+    rows = Catalogue(overrides=overrides, retired_policy=config.retired_models, today=today)
+    accounts = [config.accounts[index] for index in served(config)]
+    rows.adapt(cloud_accounts.fitting(accounts, fetch=config.images.fetch))
+    return rows
+
+
+def foreign(config: Config) -> list[Override]:
+    """Rows for models of other makers: those that accounts name and nothing else describes."""
+    known = Catalogue(overrides=config.models)
+    ids = [one for index in served(config) for one in config.accounts[index].model_ids]
+    return [override.foreign(one) for one in dict.fromkeys(ids) if not known.knows(one)]
 
 
 def keys(config: Config, stored: Sequence[StoredKey]) -> Keys:
@@ -116,8 +134,30 @@ def accounts(
             account.credential = mark
             if declared.provider in CLOUDS:
                 cloud_accounts.equip(account, declared, clock)
+            elif declared.provider == "openai":
+                account.carrier = OPENAI[style(declared)]
+            account.known_as = known_as(declared, account)
         made.append((account, terms(declared)))
     return made
+
+
+def style(declared: AccountConfig) -> str:
+    """How an OpenAI-compatible server speaks: as configured, else by its address."""
+    if declared.openai_style != "auto":
+        return declared.openai_style
+    return openai.of_host(urlsplit(declared.base_url).hostname or "").name
+
+
+def known_as(declared: AccountConfig, account: Account) -> Callable[[Model], str] | None:
+    """What an account calls a model; ``None`` where that is what requests call it anyway."""
+
+    def usual(row: Model) -> str:
+        return cloud_accounts.id_of(declared, account, row)
+
+    ids = declared.model_ids
+    if not ids:
+        return usual if declared.provider in CLOUDS else None
+    return lambda row: ids.get(row.id) or ids.get(row.wire_id) or usual(row)
 
 
 def terms(declared: AccountConfig) -> Terms:
@@ -142,6 +182,8 @@ def credential(config: Config, declared: AccountConfig, lines: bytes) -> str:
         None if declared.proxy is None else declared.proxy.reveal(),
         declared.ca_file,
         _stamp(declared.ca_file),
+        declared.model_ids,
+        declared.openai_style,
     )
     if declared.provider in CLOUDS:
         where += cloud_accounts.secrets(declared)
@@ -192,5 +234,8 @@ def headers(declared: AccountConfig) -> bytes:
     if declared.provider in CLOUDS:
         del lines["x-api-key"]
         lines |= cloud_accounts.lines(declared)
+    elif declared.provider == "openai":
+        del lines["x-api-key"], lines["anthropic-version"]
+        lines["authorization"] = f"Bearer {declared.api_key.reveal()}"
     lines.update({name.lower(): value.reveal() for name, value in declared.headers.items()})
     return "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("latin-1")

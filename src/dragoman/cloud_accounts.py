@@ -6,10 +6,12 @@ by an access token that is had from a token endpoint and kept. That endpoint is 
 over a connection of its own that is closed at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from dragoman.account import Account, Signer
 from dragoman.auth import aws, entra, google
@@ -82,6 +84,29 @@ def equip(account: Account, declared: AccountConfig, clock: Clock) -> None:
         account.sign = _signer(declared, clock)
     except ValueError as error:
         raise ValueError(f"account {declared.name}: {error}") from None
+
+
+def fitting(accounts: Sequence[AccountConfig], *, fetch: bool) -> Callable[[Model], Model]:
+    """How the models of the catalogue are to be treated for the accounts of a pool.
+
+    Where an account takes images as bytes only, the gateway fetches them (if it may, ``fetch``):
+    any account can then be asked. Where all accounts are Bedrock's, models that it does not keep
+    to a schema are asked for JSON in words, as models without structured outputs are.
+    """
+    by_invoke = [one.provider == "bedrock" and one.bedrock_api == "invoke" for one in accounts]
+    bytes_only = any(by_invoke) or any(one.provider == "vertex" for one in accounts)
+    only_bedrock = bool(by_invoke) and all(by_invoke)
+
+    def fitted(row: Model) -> Model:
+        held = row.structured_outputs
+        if only_bedrock:
+            held = held and row.clouds.bedrock_structured_outputs
+        urls = row.url_sources and not (bytes_only and fetch)
+        if (held, urls) == (row.structured_outputs, row.url_sources):
+            return row
+        return structs.replace(row, structured_outputs=held, url_sources=urls)
+
+    return fitted
 
 
 def id_of(declared: AccountConfig, account: Account, model: Model) -> str:

@@ -44,7 +44,7 @@ async def answer(exchange: Exchange) -> None:
         plan = routing.plan(wanted, gw.pool.roster, gw.clock.mono(), gw.pool.detours)
         simulate = call.headers.get("x-simulate", "")
         up = attempts.Upstream(parsed.request, parsed.model, simulate, options.timeouts)
-        exchange.pass_on(parsed, up)
+        exchange.pass_on(parsed, up, body)
         able = [one for one in plan if one.carrier.counts and up.passes(one.carrier)]
         if able:
             exchange.respond(200, await _counted(exchange, able, up))

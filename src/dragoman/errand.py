@@ -93,12 +93,14 @@ class Upstream:
         "generation",
         "later",
         "model",
+        "named",
         "raw",
         "request",
         "road",
         "simulate",
         "timeouts",
         "version",
+        "warnings",
         "wire",
     )
 
@@ -109,12 +111,16 @@ class Upstream:
         self.simulate = simulate
         """The client's ``x-simulate`` header, for simulator accounts only."""
         self.timeouts = timeouts
+        self.warnings: list[tuple[str, str]] | None = None
+        """Of the request's record: what a carrier could not say is added."""
         self.betas: tuple[str, ...] = ()
         """Values of ``anthropic-beta`` that the client named and that may be passed on."""
         self.version = ""
         """The client's ``anthropic-version``, where it speaks that API."""
         self.later: Later | None = None
         """What completes ``request`` before it is translated."""
+        self.named = ""
+        """The model's name in ``raw``."""
         self.dialect = ""
         self.raw = b""
         """The client's own body in this dialect, where it may go up as it came."""
@@ -176,7 +182,12 @@ class Upstream:
     def _made(self, carrier: Carrier, wire_id: str) -> Wire:
         verbatim = carrier.verbatim
         if self.raw and verbatim is not None and verbatim.dialect == self.dialect:
+            if wire_id == self.named:
+                wire_id = ""
             return verbatim.prepare(self.raw, wire_id, self.betas, self.version)
         if self.later is not None:
             self.later.translate()
-        return carrier.prepare(self.request, wire_id, self.model, self.betas)
+        wire = carrier.prepare(self.request, wire_id, self.model, self.betas)
+        if wire.warnings and self.warnings is not None:
+            self.warnings += wire.warnings
+        return wire

@@ -173,10 +173,13 @@ class Exchange:
         parsed.later = None
         up.forget()
 
-    def pass_on(self, parsed: Parsed, up: Upstream) -> None:
-        """Let the client's own bytes go up, where an account speaks what the client speaks."""
+    def pass_on(self, parsed: Parsed, up: Upstream, body: bytes) -> None:
+        """Let the client's own bytes go up, where an account speaks what the client speaks.
+
+        Of several choices each is a request of its own, so they are translated.
+        """
         up.dialect = self.dialect.name
-        up.raw = parsed.raw
+        up.raw = body if self.dialect.passes and parsed.n == 1 else parsed.raw
         up.betas = parsed.betas
         up.version = parsed.version
         up.later = parsed.later

@@ -34,6 +34,8 @@ class Options:
     keepalive_s: float
     expose_routing: bool
     timeouts: Timeouts
+    chat_passes: bool = False
+    """Some account speaks Chat Completions, so that chat clients' bytes may go up as they are."""
 
 
 @dataclass(frozen=True, slots=True)

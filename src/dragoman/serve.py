@@ -88,8 +88,9 @@ async def converse(exchange: Exchange) -> None:
         simulate = call.headers.get("x-simulate", "")
         up = attempts.Upstream(parsed.request, parsed.model, simulate, options.timeouts)
         up.road = exchange
-        if parsed.raw or parsed.betas:
-            exchange.pass_on(parsed, up)
+        up.warnings = parsed.warnings
+        if parsed.raw or parsed.betas or options.chat_passes:
+            exchange.pass_on(parsed, up, body)
         if parsed.n > 1:
             await fanout.serve(exchange, parsed, plan, up)
         elif parsed.stream:

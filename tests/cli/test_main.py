@@ -98,22 +98,25 @@ def test_check_says_what_would_be_served(capsys: Captured, folder: Path) -> None
         f"""
         server: {{host: "::1", port: 1, tls_cert: d.yaml, tls_key: d.yaml}}
         storage: {{journal: x}}
-        accounts: [{{name: a, api_key: k}}, {{name: b, provider: openai, api_key: k}}]
+        accounts: [{{name: a, api_key: k}}, {{name: b, api_key: k}}]
         keys: [{{name: k, key: {KEY}}}]
         models: [{{id: m, target: claude-opus-5-5}}]
         """
     )
     assert main.run(["check", "--config", "d.yaml"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "ok: d.yaml: https://[::1]:1, 1 account, 1 key, 30 models",
+        "ok: d.yaml: https://[::1]:1, 2 accounts, 1 key, 30 models",
         "upstream: 2 of d.yaml: a, b",
         "note: storage.journal is accepted but not used yet: usage is not recorded",
-        "note: accounts[1] (b) is left out of the pool:"
-        " provider openai is accepted but not used yet",
     ]
 
 
-def test_check_says_when_nothing_is_left_to_serve_with(capsys: Captured, folder: Path) -> None:
+def test_check_says_when_nothing_is_left_to_serve_with(
+    capsys: Captured, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["dragoman.config.pending"], "PROVIDERS_NOT_YET", frozenset({"openai"})
+    )
     (folder / "dragoman.yaml").write_text("accounts: [{name: b, provider: openai, api_key: k}]")
     assert main.run(["check"]) == 0
     assert "note: no account is left: every request will be answered 503" in capsys.readouterr().out

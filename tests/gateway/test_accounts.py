@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -274,7 +275,12 @@ async def test_killing_an_account_under_traffic_loses_nothing_that_had_not_begun
         await doomed.__aexit__()
 
 
-async def test_accounts_of_later_versions_are_left_out_and_said(tmp_path: Path) -> None:
+async def test_accounts_of_later_versions_are_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["dragoman.config.pending"], "PROVIDERS_NOT_YET", frozenset({"openai"})
+    )
     async with ScriptedUpstream(answering()) as upstream:
         pool = accounts(upstream.url)
         pool.append({"name": "cloud", "provider": "openai", "api_key": "x"})

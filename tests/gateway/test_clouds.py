@@ -19,7 +19,11 @@ from botocore import auth as oracle
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from dragoman.catalogue.catalogue import Catalogue
 from dragoman.clock import Clock
+from dragoman.cloud_accounts import fitting
+from dragoman.config import AccountConfig
+from dragoman.dialects import chat
 from tests import aws_frames
 from tests.auth.test_tokens import service_account
 from tests.gateway import harness
@@ -317,15 +321,45 @@ async def test_what_a_cloud_cannot_take_goes_to_an_account_that_can(tmp_path: Pa
         ScriptedUpstream([RECEIVE, reply()]) as anthropic,
     ):
         pool = [bedrock(aws, priority=1), *harness.accounts(anthropic.url)]
-        async with running(tmp_path, accounts=pool) as gateway:
+        images = {"fetch": False}
+        async with running(tmp_path, accounts=pool, images=images) as gateway:
             answer = await gateway.chat(messages=messages)
-        async with running(tmp_path, accounts=pool[:1]) as gateway:
+        async with running(tmp_path, accounts=pool[:1], images=images) as gateway:
             refused = await gateway.chat(messages=messages)
     assert answer.status_code == 200
     assert answer.headers["x-dragoman-account"] == "a"
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "messages[0].content[1]"
     assert not aws.requests
+
+
+def test_the_gateway_fetches_what_some_account_takes_as_bytes_only():
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+    asked = json.dumps(harness.body(messages=[{"role": "user", "content": [picture]}])).encode()
+    first_party = AccountConfig(name="a")
+    invoke = AccountConfig(name="b", provider="bedrock")
+    messages = AccountConfig(name="c", provider="bedrock", bedrock_api="messages")
+    on_google = AccountConfig(name="d", provider="vertex")
+    for pool, fetch, fetched in (
+        ([first_party, messages], True, 0),
+        ([first_party, invoke], True, 1),
+        ([first_party, on_google], True, 1),
+        ([first_party, invoke], False, 0),
+        ([], True, 0),
+    ):
+        rows = Catalogue()
+        rows.adapt(fitting(pool, fetch=fetch))
+        assert len(chat.parse(asked, rows, strict=False).media) == fetched
+
+
+async def test_a_pool_of_bedrock_alone_asks_newer_models_for_json_in_words(tmp_path: Path):
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    async with ScriptedUpstream([again(lambda _: reply('Here: {"a": "b"}'))]) as upstream:
+        async with running(tmp_path, accounts=[bedrock(upstream)]) as gateway:
+            answer = await gateway.chat(model="claude-opus-5-5", response_format=wanted)
+    assert json.loads(answer.json()["choices"][0]["message"]["content"]) == {"a": "b"}
+    assert "format" not in json.loads(upstream.requests[0].body).get("output_config", {})
 
 
 async def test_vertex_and_fifty_requests_for_one_token(tmp_path: Path):

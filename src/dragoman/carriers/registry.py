@@ -9,12 +9,13 @@ where accounts are built (``build.py``), its golden folder.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from msgspec import Struct, structs
 
 from dragoman.allowance import Limit
-from dragoman.carriers import anthropic, bedrock, foundry, vertex
+from dragoman.carriers import anthropic, bedrock, foundry, openai, vertex
 from dragoman.catalogue.model import Model
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply, UpstreamError
@@ -65,8 +66,8 @@ class Verbatim(Struct, frozen=True, gc=False):
     dialect: str
     """Name of that dialect."""
     prepare: Callable[[bytes, str, tuple[str, ...], str], Wire]
-    """(the client's body, the upstream's id of the model, allowed betas, the client's
-    ``anthropic-version``) → what is sent."""
+    """(the client's body, the upstream's id of the model if the body names another, allowed betas,
+    the client's ``anthropic-version``) → what is sent."""
     hides: Callable[[bytes], bool] | None = None
     """Whether a framed event of the answer is there only because ``prepare`` asked for it."""
 
@@ -164,10 +165,41 @@ FOUNDRY = structs.replace(
     ANTHROPIC, name="foundry", read_error=foundry.read_error, wire_id=_foundry_id
 )
 
+
+def _never(failure: Failure) -> bool:
+    """Nothing that these servers refuse is about signed thinking: it is not sent to them."""
+    del failure
+    return False
+
+
+def openai_carrier(style: openai.Style) -> Carrier:
+    """What an account of an OpenAI-compatible server of one style speaks."""
+    return Carrier(
+        f"openai-{style.name}",
+        partial(openai.prepare, style),
+        openai.Reader,
+        openai.read_reply,
+        openai.read_error,
+        openai.stream_failure,
+        _never,
+        lambda request, failure: False,
+        openai.limits,
+        openai.reset_s,
+        openai.SPENT,
+        EVENT_STREAM,
+        _own_id,
+        Verbatim("chat", openai.verbatim, openai.about_usage),
+    )
+
+
+OPENAI = {name: openai_carrier(style) for name, style in openai.STYLES.items()}
+"""By style; an account's address or configuration chooses."""
+
 CARRIERS: dict[str, Carrier] = {
     "anthropic": ANTHROPIC,
     "bedrock": BEDROCK,
     "foundry": FOUNDRY,
+    "openai": OPENAI[openai.PLAIN.name],
     "simulator": ANTHROPIC,
     "vertex": VERTEX,
 }

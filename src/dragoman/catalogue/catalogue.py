@@ -8,7 +8,7 @@ that a model released tomorrow works today; any other unknown name is a 404.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
@@ -71,6 +71,19 @@ class Catalogue:
         """The model behind a client's name. Raises :class:`Failure` ``model_not_found``."""
         found = self._resolved.get(name)
         return found if found is not None else self._unknown(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether :meth:`resolve` finds a model of that name."""
+        return name in self._resolved or _UNKNOWN.fullmatch(name.removeprefix(PREFIX)) is not None
+
+    def adapt(self, change: Callable[[Model], Model]) -> None:
+        """Change every row, those of unknown names too, by what the accounts of the pool can do."""
+        self._newest = change(self._newest)
+        self._rows = {key: change(row) for key, row in self._rows.items()}
+        self._resolved = {
+            name: found._replace(model=change(found.model))
+            for name, found in self._resolved.items()
+        }
 
     def listed(self) -> list[Model]:
         """All models for ``GET /v1/models``, newest first; retired ones too, names from the

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from dragoman.catalogue.model import Clouds, Effort, Model, Prices, ThinkingType, Tier
+from dragoman.catalogue.model import EFFORTS, Clouds, Effort, Model, Prices, ThinkingType, Tier
 from dragoman.catalogue.rows import nano
 
 Natural = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -87,6 +87,7 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     structured_outputs: bool | UnsetType = UNSET
     mid_system: bool | UnsetType = UNSET
     documents: bool | UnsetType = UNSET
+    url_sources: bool | UnsetType = UNSET
     image_long_edge: Positive | UnsetType = UNSET
     image_tokens: Positive | UnsetType = UNSET
     max_images: Natural | UnsetType = UNSET
@@ -119,6 +120,39 @@ class Problem(NamedTuple):
 
     field: str
     message: str
+
+
+def foreign(name: str) -> Override:
+    """A model of another maker, of which nothing is known but its name: it may be asked for
+    anything, and its upstream decides. It costs nothing until a price is given."""
+    return Override(
+        id=name,
+        name=name,
+        usd_per_mtok=UsdPerMTok(0, 0, 0, 0, 0),
+        context_tokens=1_000_000,
+        max_output_tokens=128_000,
+        line="",
+        restricted=False,
+        thinking=("disabled", "adaptive"),
+        thinking_default="off",
+        thinking_off_effort="",
+        interleaved="adaptive",
+        keeps_thinking=True,
+        bound_thinking=False,
+        org_locked_thinking=False,
+        effort=EFFORTS,
+        effort_default="",
+        effort_none="disabled",
+        sampling="free",
+        forced_tool_choice=True,
+        prefill=True,
+        structured_outputs=True,
+        mid_system=True,
+        min_cache_tokens=0,
+        retires=None,
+        retires_earliest=False,
+        clouds=Clouds(),
+    )
 
 
 def apply(base: Model, entry: Override) -> Model:

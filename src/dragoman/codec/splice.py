@@ -22,11 +22,13 @@ _OTHER = b'"\x20"'
 
 
 def with_model(body: bytes, name: str) -> bytes:
-    """An object that holds a string ``model``, with another value of it.
+    """An object that holds a string ``model``, with another value of it; none: with its own.
 
     The very same bytes where it is that already. Raises ``jsonio.Malformed`` and
     ``jsonio.Mismatch`` for what is no such object.
     """
+    if not name:
+        return body
     given = bytes(_models.decode(body).model)
     wanted = bytes(jsonio.quote(name))
     if given == wanted:

@@ -88,13 +88,8 @@ def _account(path: str, account: AccountConfig) -> Iterator[Problem]:
         yield Problem(f"{path}.api_key", f"is empty; provider {account.provider} needs one")
     if not _VALUE.fullmatch(account.api_key.reveal()) or " " in account.api_key.reveal():
         yield Problem(f"{path}.api_key", "holds a space or a character that no header may hold")
-    if account.base_url:
-        yield from _base_url(f"{path}.base_url", account.base_url)
-        if account.provider != "openai" and account.base_url.rstrip("/").endswith("/v1"):
-            yield Problem(f"{path}.base_url", "must not end in /v1: Dragoman adds it")
-    for ours, theirs in account.model_ids.items():
-        if not _GLOB.fullmatch(ours) or not _GLOB.fullmatch(theirs):
-            yield Problem(f"{path}.model_ids", "an id is empty or holds a space")
+    yield from _address(path, account)
+    yield from _model_ids(f"{path}.model_ids", account)
     for field, message in clouds.problems(account):
         yield Problem(f"{path}.{field}", message)
     yield from _file(f"{path}.google_credentials_file", account.google_credentials_file)
@@ -123,6 +118,19 @@ def _headers(path: str, headers: Mapping[str, Secret]) -> Iterator[Problem]:
             yield Problem(f"{path}.{name}", "is written by Dragoman itself")
         if not _VALUE.fullmatch(value.reveal()):
             yield Problem(f"{path}.{name}", "holds a character that no header may hold")
+
+
+def _address(path: str, account: AccountConfig) -> Iterator[Problem]:
+    if account.base_url:
+        yield from _base_url(f"{path}.base_url", account.base_url)
+        if account.provider != "openai" and account.base_url.rstrip("/").endswith("/v1"):
+            yield Problem(f"{path}.base_url", "must not end in /v1: Dragoman adds it")
+
+
+def _model_ids(path: str, account: AccountConfig) -> Iterator[Problem]:
+    for ours, theirs in account.model_ids.items():
+        if not _GLOB.fullmatch(ours) or not _GLOB.fullmatch(theirs):
+            yield Problem(path, "an id is empty or holds a space")
 
 
 def _base_url(path: str, url: str) -> Iterator[Problem]:

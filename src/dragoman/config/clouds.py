@@ -35,6 +35,8 @@ def problems(account: AccountConfig) -> Iterator[tuple[str, str]]:
     for field, owners in _OWNERS.items():
         if getattr(account, field) and provider not in owners:
             yield field, f"is for provider {' and '.join(owners)}, not for {provider}"
+    if account.openai_style != "auto" and provider != "openai":
+        yield "openai_style", f"is for provider openai, not for {provider}"
     if account.bedrock_api != "invoke" and provider != "bedrock":
         yield "bedrock_api", f"is for provider bedrock, not for {provider}"
     if provider == "bedrock":

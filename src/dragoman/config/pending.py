@@ -30,7 +30,7 @@ NOT_YET = (
     NotYet("keys[].budget_period", "spending is not counted", ("total",)),
 )
 
-PROVIDERS_NOT_YET: frozenset[Provider] = frozenset({"openai"})
+PROVIDERS_NOT_YET: frozenset[Provider] = frozenset()
 """Accounts of these are left out of the pool."""
 
 

@@ -113,6 +113,9 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     model_ids: dict[str, str] = {}
     """What the upstream calls a model, by the id that Dragoman knows it by; other models go by the
     provider's usual ids."""
+    openai_style: Literal["auto", "openai", "openrouter", "plain"] = "auto"
+    """`openai`: what the server calls its fields ([providers](providers.md)); `auto`: by its
+    address."""
     headers: dict[str, Secret] = {}
     """Added to each upstream request."""
     organization: str = ""

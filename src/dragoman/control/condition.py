@@ -104,6 +104,7 @@ class Lister:
             "organization": declared.organization,
             "owner": "api" if added else "file",
             "models": declared.models,
+            "model_ids": dict(declared.model_ids),
             "headers": sorted(declared.headers),
             "weight": declared.weight,
             "priority": declared.priority,

@@ -75,6 +75,8 @@ class Dialect(NamedTuple):
     """Statuses with which a client is told not to try again."""
     id_header: str = ""
     """The name under which this API's clients look for the request's id, too."""
+    passes: bool = False
+    """Any body may go up as it came to accounts that speak this dialect; else ``parse`` says."""
 
 
 CHAT = Dialect(
@@ -87,6 +89,7 @@ CHAT = Dialect(
     chat.error_body,
     chat.error_event,
     chat.KEEPALIVE,
+    passes=True,
 )
 RESPONSES = Dialect(
     "responses",

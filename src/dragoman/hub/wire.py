@@ -17,6 +17,10 @@ class Wire(Struct, frozen=True, gc=False):
     too, replaces its; values of ``anthropic-beta`` are added to its."""
     names: Mapping[str, str] | None = None
     """Upstream's tool names → the hub's, where they differ."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What could not be said: (name, reason)."""
+    quiet: bool = False
+    """The answer will hold events that the client did not ask for (``Verbatim.hides``)."""
 
 
 _BETA = b"anthropic-beta"

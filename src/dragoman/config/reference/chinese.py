@@ -184,6 +184,9 @@ MEANINGS = {
     "accounts[].model_ids": (
         "上游对模型的称呼，以 Dragoman 所用的模型 id 为键；其余模型用该提供方的通用 id。"
     ),
+    "accounts[].openai_style": (
+        "`openai`：该服务器如何称呼其字段（[提供方](providers.md)）；`auto`：按其地址判断。"
+    ),
     "accounts[].headers": "加到每个上游请求的头。",
     "accounts[].organization": "上游组织的名称；同一组织的账号可以读取彼此的思考内容，含有这种思考的会话留在该组织内。",
     "accounts[].drain": "不再接受新请求；进行中的请求继续到结束。",
@@ -271,6 +274,9 @@ MEANINGS = {
     "models[].structured_outputs": "支持 `output_config.format` 和严格工具。",
     "models[].mid_system": "消息可以使用 `system` 角色。",
     "models[].documents": "接受 PDF 文档。",
+    "models[].url_sources": (
+        "上游自行从 https URL 获取图片和 PDF 文档。池中有账号做不到时，由网关获取。"
+    ),
     "models[].image_long_edge": "图片长边缩小到的像素数。",
     "models[].image_tokens": "一张图片的 token 上限。",
     "models[].max_images": "一个请求的图片数上限。",

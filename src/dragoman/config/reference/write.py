@@ -92,7 +92,7 @@ def _used(path: str, language: Language) -> str:
         if path == row.path or path.startswith(f"{row.path}."):
             instead = row.instead if language.instead is None else language.instead[row.path]
             return language.not_yet.format(instead)
-    if path == "accounts[].provider":
+    if path == "accounts[].provider" and PROVIDERS_NOT_YET:
         return language.not_yet.format(", ".join(f"`{name}`" for name in sorted(PROVIDERS_NOT_YET)))
     return language.now
 

@@ -67,14 +67,16 @@ def pending(seen: Sequence[Seen], model: Model) -> list[Pending]:
     edge = MOST_EDGE_OF_MANY if len(paths) > MANY_IMAGES else MOST_EDGE
     bounds = Bounds(edge, MOST_BASE64, min(edge, model.image_long_edge))
     return [
-        Pending(one.block, one.path, bounds, one.text) for one in seen if not _ready(one, bounds)
+        Pending(one.block, one.path, bounds, one.text)
+        for one in seen
+        if not _ready(one, bounds, urls=model.url_sources)
     ]
 
 
-def _ready(one: Seen, bounds: Bounds) -> bool:
+def _ready(one: Seen, bounds: Bounds, *, urls: bool) -> bool:
     info, source = one.info, one.block.source
     if info is None or not isinstance(source, Base64Source):
-        return not one.fetch
+        return not one.fetch and (urls or not isinstance(source, UrlSource))
     image.refuse_too_many_pixels(info, one.path)
     return image.fits(info, len(memoryview(source.data)) - 2, bounds)
 

@@ -28,7 +28,7 @@ _MARK = b'"cache_control"'
 _SIGNED = (b'"signature"', b'"redacted_thinking"')
 _UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
 _FILE = b'"file_id"'
-_ONCE = (b'"model"', b'"stream"', b'"messages"')
+_MODEL, _MESSAGES, _STREAM = b'"model"', b'"messages"', b'"stream"'
 _NOTHING = Raw(b"[]")
 
 
@@ -103,7 +103,7 @@ def _check(asked: Asked, body: bytes) -> None:
     if len(messages) > _MOST_MESSAGES:
         words = f"messages: at most {_MOST_MESSAGES} messages are allowed"
         raise Failure("array_too_long", words, param="messages")
-    if bytes(asked.thread) != b"null":
+    if asked.thread is not ABSENT and bytes(asked.thread) != b"null":
         # The SDK sends the whole conversation instead when it reads this code.
         failure = Failure(
             "unsupported_parameter",
@@ -117,7 +117,7 @@ def _check(asked: Asked, body: bytes) -> None:
 
 def _refuse_twice(body: bytes) -> None:
     """Raises ``invalid_json`` for a name that stands twice (``chat.duplicates``)."""
-    if all([body.count(name) < 2 for name in _ONCE]):
+    if body.count(_MODEL) < 2 and body.count(_MESSAGES) < 2 and body.count(_STREAM) < 2:
         return
     members = _members.decode(body)
     for name in ("messages", "tools", "system"):
@@ -132,7 +132,7 @@ def _opening(request: Request, asked: Asked) -> None:
     """What a conversation keeps from turn to turn, for its identity."""
     if asked.tools:
         request.tools = asked.tools
-    if bytes(asked.system) != b"null":
+    if asked.system is not ABSENT and bytes(asked.system) != b"null":
         request.system = system(asked.system)
     for said in asked.messages:
         if said.role == "user":
@@ -143,7 +143,7 @@ def _opening(request: Request, asked: Asked) -> None:
 def _is_bound(body: bytes, asked: Asked, *, org_locked: bool) -> bool:
     """Whether it holds what only the account or the organisation can read that made it: signed
     thinking of some models, a container, an uploaded file."""
-    if bytes(asked.container) != b"null" or _FILE in body:
+    if _FILE in body or (asked.container is not ABSENT and bytes(asked.container) != b"null"):
         return True
     return org_locked and any([mark in body for mark in _SIGNED])
 

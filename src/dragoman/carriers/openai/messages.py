@@ -1,0 +1,190 @@
+"""The hub's messages as chat messages (protocol.md §6b).
+
+One user message becomes its tool results, in the order they stand in, as ``tool`` messages, and
+what else it holds as a ``user`` message after them: a tool message must follow the calls. Texts are
+spliced, never decoded.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, Raw, Struct
+
+from dragoman.carriers.openai.names import Names, call_id
+from dragoman.carriers.openai.shapes import (
+    NULL,
+    Call,
+    Called,
+    File,
+    FilePart,
+    ImagePart,
+    ImageUrl,
+    Message,
+    Part,
+    TextPart,
+)
+from dragoman.carriers.openai.style import Style
+from dragoman.codec import jsonio
+from dragoman.errors import Failure
+from dragoman.hub import request as hub
+
+_BILLING = b'"x-anthropic-billing-header:'
+"""How a block begins that Claude Code means for Anthropic alone."""
+_PARAGRAPH = b'"\\n\\n"'
+_LINE = b'"\\n"'
+_ERROR = b'"Error: "'
+_SEE = b'"(image, see the next message)"'
+_EMPTY = Raw(b'""')
+
+
+class _Other(Struct, gc=False):
+    """A block that the hub keeps as it came."""
+
+    type: str = ""
+    title: Raw = NULL
+    source: Raw = NULL
+    content: Raw = NULL
+
+
+class _TextOf(Struct, gc=False):
+    text: Raw = NULL
+
+
+_others = jsonio.Decoder(_Other)
+_texts = jsonio.Decoder(list[_TextOf])
+
+
+def unsupported(what: str) -> Failure:
+    """This carrier cannot say it; another account may."""
+    return Failure("unsupported_here", f"The upstream of this model takes no {what}.")
+
+
+class Conversation:
+    """Chat messages in the making."""
+
+    def __init__(self, style: Style, names: Names) -> None:
+        self.messages: list[Message] = []
+        self._style = style
+        self._names = names
+
+    def system(self, texts: Sequence[hub.Text]) -> None:
+        """The system prompt as one message."""
+        kept = [bytes(one.text) for one in texts if not bytes(one.text).startswith(_BILLING)]
+        if kept:
+            self.messages.append(Message("system", _joined(kept, _PARAGRAPH)))
+
+    def add(self, message: hub.Message) -> None:
+        """One message. Raises ``unsupported_here``."""
+        if message.role == "assistant":
+            self._assistant(message.content)
+        elif message.role == "system":
+            self.system([one for one in message.content if isinstance(one, hub.Text)])
+        else:
+            self._user(message.content)
+
+    def _user(self, blocks: Sequence[hub.Block]) -> None:
+        parts: list[Part] = []
+        for block in blocks:
+            if isinstance(block, hub.ToolResult):
+                self._result(block, parts)
+            else:
+                parts += self._parts(block)
+        if not parts:
+            return
+        only = parts[0]
+        plain = len(parts) == 1 and isinstance(only, TextPart)
+        content = only.text if plain and isinstance(only, TextPart) else parts
+        self.messages.append(Message("user", content))
+
+    def _result(self, result: hub.ToolResult, later: list[Part]) -> None:
+        """A tool message; pictures come with what the user says after it."""
+        texts = [_ERROR] if result.is_error else []
+        blocks = () if result.content is UNSET else result.content
+        for block in blocks:
+            for part in self._parts(block):
+                if isinstance(part, TextPart):
+                    texts.append(bytes(part.text))
+                else:
+                    texts.append(_SEE)
+                    later.append(part)
+        if len(texts) > 1 and result.is_error:
+            texts[:2] = [jsonio.join(texts[:2])]
+        content = _joined(texts, _LINE) if texts else _EMPTY
+        made = Message("tool", content, tool_call_id=call_id(result.tool_use_id))
+        self.messages.append(made)
+
+    def _assistant(self, blocks: Sequence[hub.Block]) -> None:
+        texts: list[bytes] = []
+        thoughts: list[bytes] = []
+        calls: list[Call] = []
+        for block in blocks:
+            if isinstance(block, hub.Text):
+                texts.append(bytes(block.text))
+            elif isinstance(block, hub.Thinking):
+                thoughts.append(bytes(block.thinking))
+            elif isinstance(block, hub.ToolUse):
+                called = Called(self._names.fit(block.name), Raw(jsonio.nested(block.input)))
+                calls.append(Call(call_id(block.id), called))
+            elif not isinstance(block, hub.RedactedThinking):
+                parts = self._parts(block)
+                texts += [bytes(one.text) for one in parts if isinstance(one, TextPart)]
+        message = Message("assistant", Raw(jsonio.join(texts)) if texts else NULL)
+        if not texts and not calls:
+            message.content = _EMPTY
+        if calls:
+            message.tool_calls = calls
+        if thoughts and self._style.thoughts:
+            setattr(message, self._style.thoughts, Raw(jsonio.join(thoughts)))
+        self.messages.append(message)
+
+    def _parts(self, block: hub.Block) -> list[Part]:
+        """A block that is no call, no result and no thinking."""
+        if isinstance(block, hub.Text):
+            return [TextPart(block.text)]
+        if isinstance(block, hub.Image):
+            return [ImagePart(ImageUrl(_url(block.source)))]
+        if isinstance(block, hub.Document):
+            return self._document(block)
+        if isinstance(block, Raw):
+            return _other(block)
+        return []
+
+    def _document(self, document: hub.Document) -> list[Part]:
+        source = document.source
+        if isinstance(source, hub.TextSource):
+            titled = [] if document.title is UNSET else [bytes(document.title)]
+            return [TextPart(_joined([*titled, bytes(source.data)], _LINE))]
+        if isinstance(source, hub.UrlSource) or not self._style.pdf:
+            raise unsupported("documents but texts")
+        title = Raw(b'"document.pdf"') if document.title is UNSET else document.title
+        return [FilePart(File(title, _url(source)))]
+
+
+def _other(block: Raw) -> list[Part]:
+    """A block of a kind that the hub does not model: what upstream's own tools did is left out, as
+    the answer founded on it stands beside it; a search result is its text."""
+    found = _others.attempt(block) or _Other()
+    if found.type == "server_tool_use" or found.type.endswith("_tool_result"):
+        return []
+    if found.type == "search_result":
+        texts = _texts.attempt(found.content) or []
+        pieces = [found.title, found.source, *[one.text for one in texts]]
+        kept = [bytes(one) for one in pieces if bytes(one)[:1] == b'"']
+        return [TextPart(_joined(kept, _LINE))] if kept else []
+    raise unsupported(f"blocks of the type {found.type[:40]!r}")
+
+
+def _url(source: hub.Base64Source | hub.UrlSource) -> Raw:
+    if isinstance(source, hub.UrlSource):
+        return source.url
+    kind = bytes(jsonio.quote(f"data:{source.media_type};base64,"))
+    return Raw(kind[:-1] + bytes(source.data)[1:])
+
+
+def _joined(literals: Sequence[bytes], between: bytes) -> Raw:
+    """JSON strings as one, with something between them."""
+    pieces: list[bytes] = []
+    for literal in literals:
+        if pieces:
+            pieces.append(between)
+        pieces.append(literal)
+    return Raw(jsonio.join(pieces))
