@@ -28,6 +28,7 @@ PAGES = {
     "README.md": "README.zh-CN.md",
     "docs/guide.md": "docs/zh/guide.md",
     "docs/caching.md": "docs/zh/caching.md",
+    "docs/responses.md": "docs/zh/responses.md",
 }
 FOUND = [sample for pair in PAGES.items() for page in pair for sample in samples(page)]
 DOCUMENTED = "http://127.0.0.1:8080"
@@ -128,7 +129,7 @@ def test_make_commands(sample: Sample, tmp_path: Path) -> None:
 def test_every_block_is_something_to_run_or_its_output() -> None:
     outputs = [sample for sample in FOUND if sample.language in SHOWN]
     assert len(outputs) == len([sample for sample in FOUND if sample.output is not None])
-    assert {sample.language for sample in FOUND} <= {"yaml", *RUN, *SHOWN}
+    assert {sample.language for sample in FOUND} <= {"yaml", "toml", *RUN, *SHOWN}
 
 
 def test_both_languages_have_the_same_samples() -> None:

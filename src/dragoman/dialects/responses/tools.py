@@ -42,7 +42,7 @@ _SEARCH = frozenset(
         "web_search_preview_2025_03_11",
     }
 )
-_HOSTED = frozenset(
+HOSTED = frozenset(
     {
         "file_search",
         "computer",
@@ -103,7 +103,7 @@ class _Found:
             self._search(raw, path)
         elif kind in ("function", "custom"):
             self._own(kind, raw, path, "")
-        elif kind in _HOSTED:
+        elif kind in HOSTED:
             self._notes.warn(path, f"there is no {kind} here")
             return
         else:
@@ -217,7 +217,7 @@ def choice(asked: ResponsesRequest, tools: Tools, notes: Notes) -> Raw:
         return Raw(jsonio.encode(_named(chosen.type, chosen.name, chosen.namespace, "tool_choice")))
     if chosen.type == "allowed_tools":
         return _allowed(chosen, tools, notes)
-    if chosen.type in _SEARCH or chosen.type in _HOSTED:
+    if chosen.type in _SEARCH or chosen.type in HOSTED:
         notes.warn("tool_choice", "the model cannot be forced to use it")
         return ABSENT
     raise Failure(
