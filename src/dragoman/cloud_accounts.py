@@ -7,7 +7,6 @@ over a connection of its own that is closed at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,13 +72,12 @@ def secrets(declared: AccountConfig) -> tuple[str, ...]:
 
 
 def equip(account: Account, declared: AccountConfig, clock: Clock) -> None:
-    """Give an account its carrier, its ids and its signer.
+    """Give an account its carrier and its signer.
 
     Raises ``ValueError`` for a credential that cannot be used, or a package that is missing.
     """
     if declared.provider == "bedrock" and declared.bedrock_api == "messages":
         account.carrier = BEDROCK_MESSAGES
-    account.known_as = partial(id_of, declared, account)
     try:
         account.sign = _signer(declared, clock)
     except ValueError as error:

@@ -108,6 +108,7 @@ def text(*pieces: str, at: int = 0) -> list[dict[str, Any]]:
     return block(at, {"type": "text", "text": ""}, *deltas)
 
 
+MARK = {"type": "ephemeral"}
 THOUGHTFUL = [
     *block(
         0,
@@ -471,3 +472,65 @@ async def test_foundry_with_an_application_of_entra(tmp_path: Path):
     assert tokens.requests[0].target == "/a-tenant/oauth2/v2.0/token"
     assert parse_qs(tokens.requests[0].body.decode())["client_id"] == ["c"]
     assert all("c2ln" not in json.dumps(line, default=str) for line in gateway.lines.all)
+
+
+@pytest.mark.parametrize("provider", ["bedrock", "vertex", "foundry"])
+@pytest.mark.parametrize("asked", ["stream", "whole"])
+async def test_messages_over_the_clouds(tmp_path: Path, provider: str, asked: str):
+    """What a client of the Messages API gets is what Anthropic itself would have said."""
+    found = events(THOUGHTFUL, stop="tool_use")
+    blocks = [
+        {"type": "thinking", "thinking": "Two cities.", "signature": "c2lnbmVk"},
+        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Paris"}},
+    ]
+    whole = reply(content=blocks, stop_reason="tool_use", usage=USAGE | {"output_tokens": 7})
+    streaming = asked == "stream"
+    framing = framed if provider == "bedrock" else sse
+    async with (
+        ScriptedUpstream([RECEIVE, framing(found) if streaming else whole]) as upstream,
+        ScriptedUpstream([RECEIVE, token("ya29.one")]) as tokens,
+    ):
+        account = {
+            "bedrock": bedrock(upstream),
+            "vertex": vertex(upstream, tokens),
+            "foundry": {
+                "name": "azure", "provider": "foundry", "api_key": "f0undry",
+                "base_url": f"{upstream.url}/anthropic",
+            },
+        }[provider]  # fmt: skip
+        async with running(tmp_path, accounts=[account]) as gateway:
+            body = {
+                "model": "claude-sonnet-4-5", "max_tokens": 9000, "stream": streaming,
+                "system": [{"type": "text", "text": "Be brief.", "cache_control": MARK}],
+                "thinking": {"type": "enabled", "budget_tokens": 2000},
+                "tools": [{"name": "weather", "input_schema": {"type": "object"}}],
+                "messages": [{"role": "user", "content": "Weather?"}],
+            }  # fmt: skip
+            answer = await gateway.http.post(
+                "/v1/messages",
+                json=body,
+                headers={
+                    "anthropic-version": "2023-06-01",
+                    "anthropic-beta": "interleaved-thinking-2025-05-14",
+                },
+            )
+    assert answer.status_code == 200, answer.text
+    (request,) = upstream.requests
+    sent = json.loads(request.body)
+    assert sent["system"] == body["system"]
+    assert sent["thinking"] == body["thinking"]
+    if provider == "bedrock":
+        assert sent["anthropic_beta"] == ["interleaved-thinking-2025-05-14"]
+    else:
+        assert request.headers["anthropic-beta"] == "interleaved-thinking-2025-05-14"
+    if streaming:
+        told = [one for one in chunks(answer.content) if one["type"] != "ping"]
+        deltas = [one for one in told if one["type"] == "content_block_delta"]
+        wanted = [one for one in found if one["type"] == "content_block_delta"]
+        assert deltas == wanted
+        assert told[-2]["usage"]["output_tokens"] == 7
+        assert told[-1]["type"] == "message_stop"
+        assert told[0]["message"]["usage"]["cache_read_input_tokens"] == 100
+    else:
+        assert answer.json()["content"] == blocks
+        assert answer.json()["usage"]["cache_read_input_tokens"] == 100
