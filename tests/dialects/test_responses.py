@@ -28,6 +28,7 @@ from dragoman.hub.usage import Usage
 from tests.dialects.generated import Events, cases, small_values, streams, wire, words
 from tests.dialects.oracles import check_parameters
 from tests.dialects.test_parse_properties import PARAM, places, put
+from tests.dialects.test_simulator_accepts import refusal
 from tests.fuzz.answers import message_of
 
 CATALOGUE = Catalogue()
@@ -177,6 +178,17 @@ def test_any_value_in_any_place(
     else:
         if not parsed.media:
             check_parameters(jsonio.decode(anthropic.prepare(parsed.request)))
+
+
+@pytest.mark.parametrize("folder", ["responses-anthropic", "completions-anthropic"])
+def test_the_simulator_takes_what_goes_upstream(folder: str):
+    """Its rules are protocol.md §2b's, and it knows nothing of translation."""
+    paths = sorted(GOLDEN.glob(f"{folder}/*/upstream.json"))
+    assert paths
+    for path in paths:
+        body = jsonio.decode(path.read_bytes())
+        check_parameters(body)
+        assert refusal(body) == "", path.parent.name
 
 
 @given(st.binary(max_size=60), st.sampled_from([DIALECT, COMPLETIONS]))
