@@ -182,6 +182,7 @@ class Exchange:
         up.raw = body if self.dialect.passes and parsed.n == 1 else parsed.raw
         up.betas = parsed.betas
         up.version = parsed.version
+        up.named = parsed.client_model
         up.later = parsed.later
 
     def passed(self, reply: Reply) -> None:

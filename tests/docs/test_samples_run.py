@@ -29,6 +29,7 @@ PAGES = {
     "docs/guide.md": "docs/zh/guide.md",
     "docs/caching.md": "docs/zh/caching.md",
     "docs/responses.md": "docs/zh/responses.md",
+    "docs/messages.md": "docs/zh/messages.md",
 }
 FOUND = [sample for pair in PAGES.items() for page in pair for sample in samples(page)]
 DOCUMENTED = "http://127.0.0.1:8080"

@@ -76,7 +76,7 @@ def read(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
         raise mismatch(error) from None
     _check(asked, body)
     model, wire_id, warning = catalogue.resolve(asked.model)
-    if _UNSIGNED.search(body):
+    if _SIGNED[0] in body and _UNSIGNED.search(body):
         body = _without_unsigned(body, asked)
     limit = -1 if asked.max_tokens is None else asked.max_tokens
     request = Request(wire_id, limit, stream=asked.stream is True)
