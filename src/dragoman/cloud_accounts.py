@@ -78,10 +78,7 @@ def equip(account: Account, declared: AccountConfig, clock: Clock) -> None:
     """
     if declared.provider == "bedrock" and declared.bedrock_api == "messages":
         account.carrier = BEDROCK_MESSAGES
-    try:
-        account.sign = _signer(declared, clock)
-    except ValueError as error:
-        raise ValueError(f"account {declared.name}: {error}") from None
+    account.sign = signer(declared, clock)
 
 
 def fitting(accounts: Sequence[AccountConfig], *, fetch: bool) -> Callable[[Model], Model]:
@@ -112,6 +109,17 @@ def id_of(declared: AccountConfig, account: Account, model: Model) -> str:
     if account.carrier.name == "bedrock":
         return bedrock.model_id(model, declared.region, declared.inference_profile)
     return account.carrier.wire_id(model)
+
+
+def signer(declared: AccountConfig, clock: Clock) -> Signer | None:
+    """What signs an account's requests; ``None`` where its header lines hold its key.
+
+    Raises ``ValueError`` as :func:`equip` does; nothing is asked of anybody yet.
+    """
+    try:
+        return _signer(declared, clock)
+    except ValueError as error:
+        raise ValueError(f"account {declared.name}: {error}") from None
 
 
 def _signer(declared: AccountConfig, clock: Clock) -> Signer | None:

@@ -197,3 +197,21 @@ def test_the_collector_works_once_the_program_is_loaded() -> None:
     code = "import gc, dragoman.__main__; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"
+
+
+def test_check_tells_credentials_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    account = "{name: aws, provider: bedrock, region: eu-west-1, aws_profile: nobody}"
+    Path("dragoman.yaml").write_text(f"accounts: [{account}]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert main.run(["check"]) == 1
+    assert capsys.readouterr().err == (
+        "account aws: The config profile (nobody) could not be found\n"
+    )
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    assert main.run(["check"]) == 1
+    assert capsys.readouterr().err == (
+        "account aws: needs the package botocore: pip install 'dragoman[bedrock]'\n"
+    )

@@ -4,6 +4,8 @@ import os
 import sys
 
 from dragoman.catalogue.catalogue import Catalogue
+from dragoman.clock import SYSTEM
+from dragoman.cloud_accounts import signer
 from dragoman.config import Config, ConfigError, load, pending, served
 
 
@@ -11,7 +13,9 @@ def check_command(config: str | None) -> int:
     """Print what would be served, or every mistake to stderr. Returns the exit code."""
     try:
         loaded = load(config, os.environ)
-    except ConfigError as error:
+        for index in served(loaded):
+            signer(loaded.accounts[index], SYSTEM)
+    except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"ok: {summary(loaded)}")
