@@ -7,20 +7,17 @@ off where the model allows that: the limit of 16 tokens that old clients rely on
 
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw
 
-from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
-from dragoman.dialects import chat as chat_dialect
 from dragoman.dialects.chat import duplicates, request
 from dragoman.dialects.chat import shapes as chat
 from dragoman.dialects.chat.decode import Reader
-from dragoman.dialects.chat.mapped import MappedNotes, at_home, mapped
-from dragoman.dialects.chat.parsed import Caching, Parsed
+from dragoman.dialects.chat.mapped import Given, MappedNotes, mapped, parser
+from dragoman.dialects.chat.parsed import Parsed
 from dragoman.dialects.chat.shapes import ABSENT, Count, Penalty, Shape, StreamOptions
 from dragoman.dialects.chat.texts import missing, wrong_type
 from dragoman.errors import Failure
-from dragoman.hub.recall import Recall
 
 DEFAULT_MAX_TOKENS = 16
 """Output tokens where the client names no limit, as OpenAI's API has it."""
@@ -55,31 +52,7 @@ _requests = Reader(CompletionRequest)
 _lists = jsonio.Decoder(list[Raw])
 
 
-class _Given(Struct):
-    """What :func:`_full` reads a body with."""
-
-    catalogue: Catalogue
-    strict: bool
-    caching: Caching
-    recall: Recall | None
-
-
-def parse(
-    body: bytes,
-    catalogue: Catalogue,
-    *,
-    strict: bool,
-    caching: Caching = "auto",
-    recall: Recall | None = None,
-) -> Parsed:
-    """Read a request. As :func:`dragoman.dialects.chat.parse`; ``param`` of a Failure is a path in
-    the Completions request."""
-    way = _Given(catalogue, strict, caching, recall)
-    readable = jsonio.is_utf8(body)
-    return request.careful(body, lambda data: _full(data, way), readable=readable)
-
-
-def _full(body: bytes, way: _Given) -> Parsed:
+def _full(body: bytes, way: Given) -> Parsed:
     notes = MappedNotes(way.strict, way.caching)
     asked: CompletionRequest = _requests.read(body, "", notes)
     duplicates.refuse(body, asked.prompt, b'"prompt"')
@@ -111,6 +84,10 @@ def _full(body: bytes, way: _Given) -> Parsed:
     if asked.echo:
         parsed.prompts = tuple([bytes(prompt) for prompt in prompts for _ in range(each)])
     return parsed
+
+
+parse = parser(_full)
+"""Reads a Completions body."""
 
 
 class _Places:
@@ -180,9 +157,3 @@ def _prompts(raw: Raw) -> list[Raw]:
                 param=f"prompt[{at}]",
             )
     return found
-
-
-def localize(failure: Failure, parsed: Parsed) -> Failure:
-    """Point an upstream's complaint at the client's own request."""
-    failure = chat_dialect.localize(failure, parsed)
-    return failure if parsed.told is None else at_home(failure, parsed.told)

@@ -4,7 +4,8 @@
 stored: what needs a store is refused by its name. Facts and choices: protocol.md §6e.
 """
 
-from dragoman.dialects.responses.errors import error_event, localize
+from dragoman.dialects.chat.mapped import localize
+from dragoman.dialects.responses.errors import error_event
 from dragoman.dialects.responses.reply import reply
 from dragoman.dialects.responses.request import parse
 from dragoman.dialects.responses.stream import KEEPALIVE, StreamWriter, end_stream

@@ -3,9 +3,6 @@
 told where there is no writer."""
 
 from dragoman.codec import jsonio
-from dragoman.dialects import chat
-from dragoman.dialects.chat.mapped import at_home
-from dragoman.dialects.chat.parsed import Parsed
 from dragoman.dialects.responses.response import said
 from dragoman.errors import Failure
 
@@ -20,9 +17,3 @@ def error_event(failure: Failure) -> bytes:
         "param": failure.param,
     }
     return b"event: error\ndata: %b\n\n" % jsonio.encode(told)
-
-
-def localize(failure: Failure, parsed: Parsed) -> Failure:
-    """Point an upstream's complaint at the client's own request."""
-    failure = chat.localize(failure, parsed)
-    return failure if parsed.told is None else at_home(failure, parsed.told)

@@ -5,51 +5,24 @@ translated like one (:func:`dragoman.dialects.chat.request.translate`). :class:`
 whatever is found wrong on the way.
 """
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from dragoman.catalogue.catalogue import Catalogue
 from dragoman.catalogue.model import Model
-from dragoman.codec import jsonio
 from dragoman.dialects.chat import duplicates, request
 from dragoman.dialects.chat import shapes as chat
 from dragoman.dialects.chat.decode import Reader
-from dragoman.dialects.chat.mapped import MappedNotes, mapped
-from dragoman.dialects.chat.parsed import Caching, Parsed
+from dragoman.dialects.chat.mapped import Given, MappedNotes, mapped, parser
+from dragoman.dialects.chat.parsed import Parsed
 from dragoman.dialects.chat.shapes import ABSENT, given
 from dragoman.dialects.responses import items, tools, unsupported
 from dragoman.dialects.responses.echo import echo
 from dragoman.dialects.responses.places import Places
 from dragoman.dialects.responses.shapes import Reasoning, ResponsesRequest, TextConfig
-from dragoman.hub.recall import Recall
 
 _requests = Reader(ResponsesRequest)
 
 
-class _Given(Struct):
-    """What :func:`full` reads a body with."""
-
-    catalogue: Catalogue
-    strict: bool
-    caching: Caching
-    recall: Recall | None
-
-
-def parse(
-    body: bytes,
-    catalogue: Catalogue,
-    *,
-    strict: bool,
-    caching: Caching = "auto",
-    recall: Recall | None = None,
-) -> Parsed:
-    """Read a request. As :func:`dragoman.dialects.chat.parse`; ``param`` of a Failure is a path in
-    the Responses request."""
-    way = _Given(catalogue, strict, caching, recall)
-    readable = jsonio.is_utf8(body)
-    return request.careful(body, lambda data: _full(data, way), readable=readable)
-
-
-def _full(body: bytes, way: _Given) -> Parsed:
+def _full(body: bytes, way: Given) -> Parsed:
     places = Places()
     notes = MappedNotes(way.strict, way.caching)
     asked: ResponsesRequest = _requests.read(body, "", notes)
@@ -66,6 +39,10 @@ def _full(body: bytes, way: _Given) -> Parsed:
     parsed.includes = frozenset(asked.include or ())
     parsed.show_reasoning = _summarized(asked.reasoning)
     return parsed
+
+
+parse = parser(_full)
+"""Reads a Responses body."""
 
 
 def _told(asked: ResponsesRequest, found: tools.Tools, model: Model) -> chat.ChatRequest:
