@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 from openai._types import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
@@ -22,9 +23,17 @@ from dragoman.dialects.registry import COMPLETIONS, Dialect
 from dragoman.dialects.registry import RESPONSES as DIALECT
 from dragoman.dialects.responses.sealed import opened, seal
 from dragoman.errors import TABLE, Failure
-from dragoman.hub.events import Event, MessageDelta, MessageStart, Reply
+from dragoman.hub.events import (
+    BlockStart,
+    BlockStop,
+    Event,
+    InputDelta,
+    MessageDelta,
+    MessageStart,
+    Reply,
+)
 from dragoman.hub.request import RedactedThinking, Thinking
-from dragoman.hub.usage import Usage
+from dragoman.hub.usage import Usage, WireUsage
 from tests.dialects.generated import Events, cases, small_values, streams, wire, words
 from tests.dialects.oracles import check_parameters
 from tests.dialects.test_parse_properties import PARAM, places, put
@@ -141,6 +150,35 @@ def test_a_stream_that_breaks_off_never_looks_complete(kind: str, begun: bool):
     assert found[-1]["response"]["id"] == found[0]["response"]["id"]
     if kind == "rate_limited":
         assert failed["error"]["code"] == "rate_limit_exceeded"
+
+
+def test_calls_whose_pieces_come_in_turn_are_whole():
+    """Some upstreams write parallel calls side by side."""
+    writer = responses.StreamWriter(parse(PLAIN), CREATED)
+    start = Raw(b'{"type":"tool_use","input":{}}')
+    usage = WireUsage()
+    sent = writer.feed(
+        [
+            MessageStart("msg_1", "m", usage),
+            BlockStart(0, "tool_use", start, "c0", "f"),
+            BlockStart(1, "tool_use", start, "c1", "g"),
+            InputDelta(1, b'"{\\"b\\":"'),
+            InputDelta(0, b'"{\\"a\\":1}"'),
+            InputDelta(1, b'"2}"'),
+            BlockStop(1),
+            BlockStop(0),
+            MessageDelta("tool_use", None, None, usage),
+        ]
+    )
+    found = events_of(sent + writer.close(Usage()))
+    state: ResponseStreamState[Any] = ResponseStreamState(input_tools=omit, text_format=omit)
+    for event in found:
+        state.handle_event(EVENT.validate_python(event))
+    output = found[-1]["response"]["output"]
+    assert [(item["call_id"], item["arguments"], item["status"]) for item in output] == [
+        ("c0", '{"a":1}', "completed"),
+        ("c1", '{"b":2}', "completed"),
+    ]
 
 
 def bodies(folder: str) -> list[bytes]:
