@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from dragoman import build
+from dragoman.config import AccountConfig, Config, clouds
 from dragoman.config.accounts import Wrong, decode, settled
 
 AWS = {"aws_access_key_id": "AKID", "aws_secret_access_key": "s"}
@@ -109,3 +112,13 @@ def test_a_secret_is_not_in_what_is_said_of_it() -> None:
     with pytest.raises(Wrong) as caught:
         decode({"name": "a", **VERTEX, "google_credentials": '{"private_key": "hush-hush"}'})
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", [*clouds.FIELDS, "bedrock_api"])
+def test_another_credential_or_place_is_another_account(field: str) -> None:
+    """A reload replaces the account, so that a new key is used at once."""
+    before = AccountConfig(name="a", provider="vertex" if field.startswith("g") else "bedrock")
+    kind = type(getattr(before, field))
+    after = structs.replace(before, **{field: kind("changed")})
+    marks = {build.credential(Config(), one, b"") for one in (before, after)}
+    assert len(marks) == 2

@@ -6,7 +6,7 @@ from dragoman.auth import google
 from dragoman.carriers import vertex
 from dragoman.config.structs import AccountConfig
 
-_OWNERS: dict[str, tuple[str, ...]] = {
+FIELDS: dict[str, tuple[str, ...]] = {
     "region": ("bedrock", "vertex"),
     "project": ("vertex",),
     "resource": ("foundry",),
@@ -32,7 +32,7 @@ KEYLESS = CLOUDS | {"simulator"}
 def problems(account: AccountConfig) -> Iterator[tuple[str, str]]:
     """What is wrong with an account's fields for its provider: (field, message)."""
     provider = account.provider
-    for field, owners in _OWNERS.items():
+    for field, owners in FIELDS.items():
         if getattr(account, field) and provider not in owners:
             yield field, f"is for provider {' and '.join(owners)}, not for {provider}"
     if account.openai_style != "auto" and provider != "openai":
