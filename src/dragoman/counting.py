@@ -49,7 +49,7 @@ async def answer(exchange: Exchange) -> None:
         if able:
             exchange.respond(200, await _counted(exchange, able, up))
             return
-        parsed.warnings.append(("input_tokens", "estimated, this upstream does not count"))
+        parsed.warnings.append(("input_tokens", "estimated: this upstream does not count"))
         exchange.respond(200, jsonio.encode({"input_tokens": estimate(parsed)}))
 
 

@@ -84,6 +84,20 @@ async def test_it_runs_a_tool_and_finds_its_prompt_in_the_cache(tmp_path: Path) 
         assert lines[1]["cache"] == "hit"
 
 
+async def test_a_task_on_an_upstream_that_speaks_chat_completions(tmp_path: Path) -> None:
+    """The upstream is a second gateway, asked as any OpenAI-compatible server would be."""
+    (tmp_path / "behind").mkdir()
+    async with running(tmp_path / "behind") as behind:
+        other = {"name": "other", "provider": "openai", "api_key": KEY}
+        config = {"accounts": [{**other, "base_url": f"{behind.base}/v1"}]}
+        async with running(tmp_path, **config) as gateway:
+            told = await claude(gateway, tmp_path, "Run `echo salut` with Bash")
+            assert not told["is_error"]
+            assert told["num_turns"] >= 2
+            assert "salut" in told["result"]
+            assert {line["account"] for line in await gateway.ended(2)} == {"other"}
+
+
 def call(command: str) -> bytes:
     """A streamed answer that calls Bash."""
     block = {"type": "tool_use", "id": "toolu_01x", "name": "Bash", "input": {}}
