@@ -197,7 +197,7 @@ class Passed(Answer):
     is never half told.
     """
 
-    __slots__ = ("_held", "_hides", "_out")
+    __slots__ = ("_alarm", "_held", "_hides", "_out")
 
     def __init__(
         self,
@@ -209,7 +209,10 @@ class Passed(Answer):
     ) -> None:
         super().__init__(account, pool, response, carrier, wire)
         verbatim = carrier.verbatim
-        self._hides = verbatim.hides if verbatim is not None and wire.quiet else None
+        if verbatim is None:
+            raise ValueError(f"carrier {carrier.name} takes no client's bytes")
+        self._alarm = verbatim.alarm
+        self._hides = verbatim.hides if wire.quiet else None
         """Tells events that the client did not ask for."""
         self._held = b""
         """The beginning of an event."""
@@ -221,7 +224,7 @@ class Passed(Answer):
         whole, self._held = _whole_events(self._held + data)
         if len(self._held) > MAX_EVENT_BYTES:
             raise Failure("upstream_nonsense", "The upstream sent an event without an end.")
-        if self._hides is None and b"error" not in whole:
+        if self._hides is None and self._alarm.search(whole) is None:
             events = self._reader.feed(whole)
             self._out.append(whole)
             return events

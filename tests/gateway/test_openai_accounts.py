@@ -119,7 +119,7 @@ async def test_a_stream_passes_and_is_counted(
     options = {} if wanted is None else {"stream_options": {"include_usage": wanted}}
     async with ScriptedUpstream([RECEIVE, Slices(given, size)]) as upstream:
         async with running(tmp_path, accounts=[account(upstream.url)]) as gateway:
-            answer = await gateway.chat(model=OURS, stream=True, **options)
+            answer = await gateway.chat(None, model=OURS, stream=True, **options)
             sent = json.loads(upstream.requests[0].body)
             assert sent["stream_options"] == {"include_usage": True}
             expected = [*SAID, COUNTED, "[DONE]"] if wanted else [*SAID, "[DONE]"]
@@ -141,6 +141,17 @@ async def test_an_error_inside_a_stream_is_told_in_our_words(tmp_path: Path) -> 
             assert "[DONE]" not in answer.text
             (line,) = await gateway.ended()
             assert line["outcome"] == "upstream_failed"
+
+
+async def test_an_end_without_a_reason_is_not_passed_on(tmp_path: Path) -> None:
+    given = sse(*SAID[:3], "[DONE]")
+    options = {"include_usage": True}
+    async with ScriptedUpstream([RECEIVE, given]) as upstream:
+        async with running(tmp_path, accounts=[account(upstream.url)]) as gateway:
+            answer = await gateway.chat(None, model=OURS, stream=True, stream_options=options)
+            assert said(answer.content) == "Hello."
+            assert chunks(answer.content)[-1]["error"]["code"] == "stream_truncated"
+            assert "[DONE]" not in answer.text
 
 
 @pytest.mark.parametrize("end", [FIN, RST])

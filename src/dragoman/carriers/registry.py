@@ -8,6 +8,7 @@ To add one: a module with these functions, a line in :data:`CARRIERS`, its addre
 where accounts are built (``build.py``), its golden folder.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -21,6 +22,8 @@ from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply, UpstreamError
 from dragoman.hub.request import Request
 from dragoman.hub.wire import Wire
+
+_ERROR = re.compile(b"error")
 
 
 class Reader(Protocol):
@@ -68,6 +71,8 @@ class Verbatim(Struct, frozen=True, gc=False):
     prepare: Callable[[bytes, str, tuple[str, ...], str], Wire]
     """(the client's body, the upstream's id of the model if the body names another, allowed betas,
     the client's ``anthropic-version``) → what is sent."""
+    alarm: re.Pattern[bytes] = _ERROR
+    """Found in every event of a stream that may be an error."""
     hides: Callable[[bytes], bool] | None = None
     """Whether a framed event of the answer is there only because ``prepare`` asked for it."""
 
@@ -188,7 +193,7 @@ def openai_carrier(style: openai.Style) -> Carrier:
         openai.SPENT,
         EVENT_STREAM,
         _own_id,
-        Verbatim("chat", openai.verbatim, openai.about_usage),
+        Verbatim("chat", openai.verbatim, openai.ALARM, openai.about_usage),
     )
 
 

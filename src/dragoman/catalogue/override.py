@@ -130,7 +130,7 @@ def foreign(name: str) -> Override:
         name=name,
         usd_per_mtok=UsdPerMTok(0, 0, 0, 0, 0),
         context_tokens=1_000_000,
-        max_output_tokens=128_000,
+        max_output_tokens=32_000,
         line="",
         restricted=False,
         thinking=("disabled", "adaptive"),

@@ -5,7 +5,7 @@ events (``reader.py``, ``lanes.py``). A chat client's own bytes pass through. Wh
 :class:`Style` says how.
 """
 
-from dragoman.carriers.openai.errors import read_error, stream_failure
+from dragoman.carriers.openai.errors import ALARM, read_error, stream_failure
 from dragoman.carriers.openai.limits import SPENT, limits, reset_s
 from dragoman.carriers.openai.reader import Reader
 from dragoman.carriers.openai.reply import read_reply
@@ -13,6 +13,7 @@ from dragoman.carriers.openai.sending import about_usage, prepare, verbatim
 from dragoman.carriers.openai.style import PLAIN, STYLES, Style, of_host
 
 __all__ = [
+    "ALARM",
     "PLAIN",
     "SPENT",
     "STYLES",

@@ -17,6 +17,8 @@ from dragoman.codec import jsonio
 from dragoman.errors import Failure
 from dragoman.hub.events import UpstreamError
 
+ALARM = re.compile(rb"error|\[DONE\]|insufficient_system_resource")
+"""What stands in every event of a stream that may be an error; an end may come too early."""
 LONGEST_RETRY_S = 600.0
 """A longer ``retry-after`` is taken for this."""
 _LONGEST_MESSAGE = 2000
@@ -51,6 +53,7 @@ _BY_CODE = {
     "overloaded": "upstream_overloaded",
     "overloaded_error": "upstream_overloaded",
     "insufficient_system_resource": "upstream_overloaded",
+    "stream_truncated": "upstream_truncated",
     "timeout": "upstream_timeout",
     "invalid_request_error": "upstream_rejected",
     "BadRequestError": "upstream_rejected",
@@ -65,6 +68,7 @@ _WORDS = {
     "upstream_overloaded": "The upstream is overloaded. Try again later.",
     "upstream_timeout": "The upstream took too long to answer.",
     "upstream_fault": "The upstream failed to answer.",
+    "upstream_truncated": "The upstream's stream ended before its answer was complete.",
     "upstream_nonsense": "The upstream answered with something that is not a message.",
     "request_too_large": "The request is larger than the upstream accepts.",
     "model_not_found": "The model does not exist, or the gateway's accounts have no access to it.",

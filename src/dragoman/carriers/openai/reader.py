@@ -24,6 +24,7 @@ from dragoman.hub.events import (
 from dragoman.hub.usage import WireUsage
 
 DONE = b"[DONE]"
+_TRUNCATED = UpstreamError("stream_truncated", "no finish_reason")
 
 
 class Reader:
@@ -55,6 +56,8 @@ class Reader:
         if self._error is not None:
             raise stream_failure(self._error)
         events: list[Event] = []
+        if self._reason is None and not self.done:
+            raise stream_failure(_TRUNCATED)
         if not self.done:
             self._end(events)
         return events
@@ -87,7 +90,7 @@ class Reader:
         if not self._started and (chunk.id or chunk.choices):
             self._started = True
             self._lanes.answer = chunk.id or ""
-            events.append(MessageStart(chunk.id or "", chunk.model or "", WireUsage()))
+            events.append(MessageStart(answer_id(chunk.id), chunk.model or "", WireUsage()))
         if chunks.there(chunk.usage):
             self._usage = read_usage(chunk.usage)
         for choice in chunk.choices or ():
@@ -132,13 +135,18 @@ class Reader:
 
     def _end(self, events: list[Event]) -> None:
         if self._reason is None:
-            words = "The upstream's stream ended before its answer was complete."
-            raise Failure("upstream_truncated", words)
+            self._fail(_TRUNCATED, events)
+            return
         self._lanes.end(events)
         stop = stop_reason(self._reason, bool(self._lanes.calls), self._refused)
         events.append(MessageDelta(stop, None, None, self._usage))
         events.append(MessageStop())
         self.done = True
+
+
+def answer_id(given: str | None) -> str:
+    """An answer's id without OpenAI's prefix: every dialect has its own."""
+    return (given or "").removeprefix("chatcmpl-")
 
 
 def stop_reason(reason: str | None, calls: bool, refused: bool) -> str:

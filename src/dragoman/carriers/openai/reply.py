@@ -7,7 +7,7 @@ from msgspec import Raw
 from dragoman.carriers.openai import chunks
 from dragoman.carriers.openai.errors import error_event, stream_failure
 from dragoman.carriers.openai.names import made_id
-from dragoman.carriers.openai.reader import stop_reason
+from dragoman.carriers.openai.reader import answer_id, stop_reason
 from dragoman.carriers.openai.usage import read_usage
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
@@ -57,7 +57,9 @@ def _read(chunk: chunks.Chunk, names: Mapping[str, str]) -> Reply:
     content += calls
     usage = choice.usage if chunks.there(choice.usage) else chunk.usage
     stop = stop_reason(choice.finish_reason, bool(calls), chunks.there(said.refusal))
-    return Reply(chunk.id or "", chunk.model or "", content, stop, None, None, read_usage(usage))
+    return Reply(
+        answer_id(chunk.id), chunk.model or "", content, stop, None, None, read_usage(usage)
+    )
 
 
 def _calls(said: chunks.Said, answer: str, names: Mapping[str, str]) -> list[ToolUse]:
