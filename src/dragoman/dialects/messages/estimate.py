@@ -27,4 +27,9 @@ def prompt_bytes(body: bytes) -> int:
 
 def estimate(parsed: Parsed) -> int:
     """Tokens of the prompt, at least 1."""
-    return max(1, int(parsed.prompt_bytes / _BYTES_PER_TOKEN))
+    return tokens(parsed.prompt_bytes)
+
+
+def tokens(size: int) -> int:
+    """Tokens of a text of so many bytes, at least 1."""
+    return max(1, int(size / _BYTES_PER_TOKEN))

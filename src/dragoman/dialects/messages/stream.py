@@ -12,7 +12,7 @@ from msgspec import Raw
 from dragoman.codec import jsonio
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.messages.errors import error_event
-from dragoman.dialects.messages.estimate import estimate
+from dragoman.dialects.messages.estimate import estimate, tokens
 from dragoman.dialects.messages.usage import wire_usage
 from dragoman.errors import Failure
 from dragoman.hub.events import (
@@ -36,6 +36,8 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 _DELTA = (
     b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":%b}\n\n'
 )
+_WRAPPING = 32
+"""Bytes of a delta that are not its text, roughly."""
 _STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 _START = (
     b"event: content_block_start\n"
@@ -54,6 +56,8 @@ class StreamWriter:
         """Upstream's number of the block that has no end yet."""
         self._count = 0
         """Blocks begun."""
+        self._size = 0
+        """Bytes of what was said."""
         self._reason: str | None = None
         self._sequence: str | None = None
         self._explanation: str | None = None
@@ -79,6 +83,11 @@ class StreamWriter:
         parts: list[bytes] = []
         self._begin(MessageStart("", "", usage.wire()), parts)
         self._end_block(parts)
+        if not usage.total:
+            # Some servers never say, and a client that reckons with nothing never stops in time.
+            told = Usage()
+            told.input, told.output = estimate(self._parsed), tokens(self._size)
+            usage = told
         delta = stop_fields(self._reason, self._sequence, self._explanation)
         parts.append(
             b'event: message_delta\ndata: {"type":"message_delta","delta":%b,"usage":%b}\n\n'
@@ -159,6 +168,7 @@ class StreamWriter:
             self._delta(b'{"type":"citations_delta","citation":%b}' % citation, parts)
 
     def _delta(self, delta: bytes, parts: list[bytes]) -> None:
+        self._size += len(delta) - _WRAPPING
         parts.append(_DELTA % (self._count - 1, delta))
 
 
