@@ -18,6 +18,7 @@ MOST_BYTES = 4096
 _SEEDS = {
     "f1": ("request.json", "request.txt"),
     "f2": ("upstream-events.sse",),
+    "f3": (),
     "f4": ("upstream-events.sse", "upstream-reply.json"),
     "f5": ("upstream-events.sse",),
 }
