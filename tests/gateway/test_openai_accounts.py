@@ -143,6 +143,19 @@ async def test_an_error_inside_a_stream_is_told_in_our_words(tmp_path: Path) -> 
             assert line["outcome"] == "upstream_failed"
 
 
+async def test_what_claude_has_no_word_for_is_left_to_the_upstream(tmp_path: Path) -> None:
+    asked = {"logprobs": True, "top_logprobs": 3, "temperature": 1.9, "logit_bias": {"1": 5},
+             "audio": {"voice": "x"}, "modalities": ["text"], "vendor_field": [1]}  # fmt: skip
+    async with ScriptedUpstream([RECEIVE, completion()]) as upstream:
+        async with running(tmp_path, accounts=[account(upstream.url)], strict=True) as gateway:
+            answer = await gateway.chat(None, model=OURS, **asked)
+            assert answer.status_code == 200, answer.text
+            sent = json.loads(upstream.requests[0].body)
+            assert sent == body(model=THEIRS, **asked)
+            answer = await gateway.chat(None, model=MODEL, logprobs=True)
+            assert answer.status_code == 400
+
+
 async def test_an_end_without_a_reason_is_not_passed_on(tmp_path: Path) -> None:
     given = sse(*SAID[:3], "[DONE]")
     options = {"include_usage": True}

@@ -126,6 +126,9 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True):
     """A message may have the role ``system``."""
     documents: bool = True
     """PDF documents are accepted."""
+    foreign: bool = False
+    """Made by another: chat clients' parameters that Claude does not know are left to its
+    upstream."""
     url_sources: bool = True
     """Upstream fetches images and PDF documents from https URLs. Where an account of the pool does
     not, the gateway fetches them."""

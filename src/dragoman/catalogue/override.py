@@ -87,6 +87,7 @@ class Override(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     structured_outputs: bool | UnsetType = UNSET
     mid_system: bool | UnsetType = UNSET
     documents: bool | UnsetType = UNSET
+    foreign: bool | UnsetType = UNSET
     url_sources: bool | UnsetType = UNSET
     image_long_edge: Positive | UnsetType = UNSET
     image_tokens: Positive | UnsetType = UNSET
@@ -128,6 +129,7 @@ def foreign(name: str) -> Override:
     return Override(
         id=name,
         name=name,
+        foreign=True,
         usd_per_mtok=UsdPerMTok(0, 0, 0, 0, 0),
         context_tokens=1_000_000,
         max_output_tokens=32_000,

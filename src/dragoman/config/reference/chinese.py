@@ -274,6 +274,7 @@ MEANINGS = {
     "models[].structured_outputs": "支持 `output_config.format` 和严格工具。",
     "models[].mid_system": "消息可以使用 `system` 角色。",
     "models[].documents": "接受 PDF 文档。",
+    "models[].foreign": "由其他厂商制造：Claude 不认识的聊天参数交由其上游处理。",
     "models[].url_sources": (
         "上游自行从 https URL 获取图片和 PDF 文档。池中有账号做不到时，由网关获取。"
     ),

@@ -8,6 +8,7 @@ thinking, sampling, output format. Each step is a module; what they decide is in
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -18,6 +19,7 @@ from dragoman.codec import jsonio
 from dragoman.dialects.chat import (
     caching,
     duplicates,
+    foreign,
     images,
     reasoning,
     sampling,
@@ -33,6 +35,7 @@ from dragoman.dialects.chat.shapes import ChatRequest, Message, Messages
 from dragoman.dialects.chat.tools import Toolbox
 from dragoman.dialects.chat.usual import usual
 from dragoman.dialects.chat.vendors import follow_switch
+from dragoman.errors import Failure
 from dragoman.hub.recall import Recall
 from dragoman.hub.request import Metadata, Request, ToolChoice
 
@@ -63,8 +66,16 @@ def parse(
         parsed = usual(body, catalogue, caching)
         if parsed is not None:
             return parsed
-    notes = Notes(strict, caching)
-    return careful(body, lambda data: full(data, catalogue, notes, recall), readable=readable)
+    while True:
+        notes = Notes(strict, caching)
+        take = partial(full, catalogue=catalogue, notes=notes, recall=recall)
+        try:
+            return careful(body, take, readable=readable)
+        except Failure as failure:
+            smaller = foreign.without(body, failure, catalogue)
+            if smaller is None:
+                raise
+            body = smaller
 
 
 def careful(body: bytes, take: Callable[[bytes], Parsed], *, readable: bool) -> Parsed:
