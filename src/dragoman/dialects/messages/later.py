@@ -116,6 +116,9 @@ class Later:
             self._others(given)
         except jsonio.Mismatch as error:
             self._problem = error
+        except jsonio.Malformed as error:
+            # Half a surrogate pair, in a string that nobody had to look into before.
+            self._problem = jsonio.Mismatch(str(error), "")
 
     def translate(self) -> None:
         """Make the request fit for another protocol.

@@ -84,6 +84,8 @@ def read(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
         _opening(request, asked)
     except jsonio.Mismatch as error:
         raise mismatch(error) from None
+    except jsonio.Malformed as error:
+        raise _invalid_json(str(error)) from None
     warnings = [("model", warning)] if warning else []
     named = asked.metadata.user_id or "" if asked.metadata is not None else ""
     parsed = Parsed(request, model, asked.model, request.stream, 1, False, warnings, "", "", named)
