@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, Protocol, runtime_checkable
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from dragoman.account import Account
 from dragoman.carriers.registry import Carrier
@@ -78,63 +78,42 @@ class Droppable(Protocol):
         ...
 
 
-class Upstream:
+class Upstream(Struct, eq=False):
     """A request as it goes up: made for each carrier and model id when an account first needs it.
 
     Nearly always that is one, and :attr:`wire` is it.
     """
 
-    __slots__ = (
-        "_wires",
-        "betas",
-        "carrier",
-        "dialect",
-        "final",
-        "generation",
-        "later",
-        "model",
-        "named",
-        "raw",
-        "request",
-        "road",
-        "simulate",
-        "timeouts",
-        "version",
-        "warnings",
-        "wire",
-    )
-
-    def __init__(self, request: Request, model: Model, simulate: str, timeouts: Timeouts) -> None:
-        self.request = request
-        """What is asked, until :meth:`forget`."""
-        self.model = model
-        self.simulate = simulate
-        """The client's ``x-simulate`` header, for simulator accounts only."""
-        self.timeouts = timeouts
-        self.warnings: list[tuple[str, str]] | None = None
-        """Of the request's record: what a carrier could not say is added."""
-        self.betas: tuple[str, ...] = ()
-        """Values of ``anthropic-beta`` that the client named and that may be passed on."""
-        self.version = ""
-        """The client's ``anthropic-version``, where it speaks that API."""
-        self.later: Later | None = None
-        """What completes ``request`` before it is translated."""
-        self.named = ""
-        """The model's name in ``raw``."""
-        self.dialect = ""
-        self.raw = b""
-        """The client's own body in this dialect, where it may go up as it came."""
-        self.road: Road | None = None
-        """The way to other accounts; without one the request stays with the first."""
-        self.generation = 0
-        """How often ``request`` was changed since the beginning."""
-        self.final = False
-        """Whether it may not be changed (any more)."""
-        self.carrier: Carrier | None = None
-        self.wire: Wire | None = None
-        """What was made for this carrier and the model's usual id."""
-        self._wires: dict[tuple[str, str], Wire] | None = None
-        """What was made for accounts with ids of their own."""
+    request: Request
+    """What is asked, until :meth:`forget`."""
+    model: Model
+    simulate: str
+    """The client's ``x-simulate`` header, for simulator accounts only."""
+    timeouts: Timeouts
+    warnings: list[tuple[str, str]] | None = None
+    """Of the request's record: what a carrier could not say is added."""
+    betas: tuple[str, ...] = ()
+    """Values of ``anthropic-beta`` that the client named and that may be passed on."""
+    version: str = ""
+    """The client's ``anthropic-version``, where it speaks that API."""
+    later: Later | None = None
+    """What completes ``request`` before it is translated."""
+    named: str = ""
+    """The model's name in ``raw``."""
+    dialect: str = ""
+    raw: bytes = b""
+    """The client's own body in this dialect, where it may go up as it came."""
+    road: Road | None = None
+    """The way to other accounts; without one the request stays with the first."""
+    generation: int = 0
+    """How often ``request`` was changed since the beginning."""
+    final: bool = False
+    """Whether it may not be changed (any more)."""
+    carrier: Carrier | None = None
+    wire: Wire | None = None
+    """What was made for this carrier and the model's usual id."""
+    _wires: dict[tuple[str, str], Wire] | None = None
+    """What was made for accounts with ids of their own."""
 
     def wire_for(self, account: Account) -> Wire:
         """What is sent to an account.
