@@ -26,8 +26,7 @@ from dragoman.http.server_state import ServerState
 
 _HEAD_END: Final = b"\r\n\r\n"
 _CR: Final = 13
-_SHORT_BYTES: Final = 16_384
-"""Little enough to copy."""
+_SHORT_BYTES: Final = 16_384  # little enough to copy
 _LONG: Final = (b"", b"", b"")
 _NOTHING: Final = b""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -362,8 +361,6 @@ class Connection(ClosingProtocol):
         failure.request_id = call.request_id
         call.respond(failure.status, _JSON, state.refuse(failure, path))
 
-    # The server's sweep and drain.
-
     def check(self, now: float) -> None:
         """Act on what has been due since ``now``, in ``mono()`` seconds."""
         phase = self._phase
@@ -394,10 +391,9 @@ class Connection(ClosingProtocol):
 
     def _check_body(self, now: float) -> None:
         body = cast(Body, self.unread)
-        if not body.overdue(now, self.state.limits):
-            return
-        body.fail(Failure("request_timeout", "The request body did not arrive in time."))
-        if self._call is None:
-            self._close(linger=False)
-        else:
-            self._call.body_arrived()
+        if body.overdue(now, self.state.limits):
+            body.fail(Failure("request_timeout", "The request body did not arrive in time."))
+            if self._call is None:
+                self._close(linger=False)
+            else:
+                self._call.body_arrived()
