@@ -90,7 +90,6 @@ class App:
         self.clock = clock
         self._load = load
         self._log = log
-        self._flush_due = False
         self.supervisor = Supervisor(self._crashed)
         self.first_key = self._make_first_key(config)
         self._converter = Converter()

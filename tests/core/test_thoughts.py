@@ -139,7 +139,7 @@ steps = st.lists(
 
 
 @given(steps, st.integers(700, 9000), st.integers(1, 6))
-@settings(max_examples=120)
+@settings(max_examples=300)
 def test_it_never_exceeds_its_bounds(
     plan: list[tuple[str, str, int, int]], max_bytes: int, max_entries: int
 ) -> None:

@@ -39,7 +39,7 @@ def outcome(body: bytes, *, strict: bool = False) -> bytes | Failure:
 
 
 @given(bodies, st.data())
-@settings(max_examples=120)
+@settings(max_examples=300)
 def test_broken_bytes(body: bytes, draw: st.DataObject):
     broken = bytearray(body)
     for _ in range(draw.draw(st.integers(1, 3))):
@@ -76,7 +76,7 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @given(bodies, small_values | st.just([[[]]]) | st.just({"type": "text"}), st.data())
-@settings(max_examples=150)
+@settings(max_examples=400)
 def test_any_value_in_any_place(body: bytes, new: Any, draw: st.DataObject):
     value = jsonio.decode(body)
     path = draw.draw(st.sampled_from(places(value)))

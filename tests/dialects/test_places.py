@@ -56,7 +56,7 @@ def held(value: Any, path: str) -> bool:
 
 
 @given(st.sampled_from(BODIES), paths)
-@settings(max_examples=200)
+@settings(max_examples=500)
 def test_the_client_sent_what_is_named(body: bytes, path: str) -> None:
     parsed = read(body)
     assert parsed is not None

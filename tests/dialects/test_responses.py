@@ -196,7 +196,7 @@ ALL += [(COMPLETIONS, body) for body in bodies("completions-anthropic")]
     st.booleans(),
     st.data(),
 )
-@settings(max_examples=cases(100))
+@settings(max_examples=cases(400))
 def test_any_value_in_any_place(
     case: tuple[Dialect, bytes], new: Any, strict: bool, draw: st.DataObject
 ):

@@ -132,7 +132,7 @@ def anthropics_own(events: Events) -> Any:
 
 
 @given(streams())
-@settings(max_examples=cases(100))
+@settings(max_examples=cases(150))
 def test_both_sdks_read_the_same_message(events: Events):
     ours, theirs = fold(through(events)), anthropics_own(events)
     message = ours.choices[0].message
@@ -206,7 +206,7 @@ def crossed(draw: st.DrawFn) -> bytes:
 
 
 @given(crossed())
-@settings(max_examples=cases(120))
+@settings(max_examples=cases(300))
 def test_what_is_accepted_is_what_upstream_takes(body: bytes):
     """A Failure of the client's fault, or a body in which the SDK's types and the simulator's
     rules find nothing; warned of or not, the short way or the long."""

@@ -69,7 +69,7 @@ def test_conversations(model: str, conversation: list[list[Message]]):
 
 
 @given(bodies, small_values, st.data())
-@settings(max_examples=150)
+@settings(max_examples=400)
 def test_whatever_is_accepted_here_is_accepted_there(body: bytes, new: object, draw: st.DataObject):
     """Any value in any place of a request: a 400 of ours, or a body upstream takes."""
     value = jsonio.decode(body)

@@ -168,7 +168,7 @@ def test_what_is_valid_is_read_as_h11_reads_it(head: bytes) -> None:
     assert theirs(head) is not None
 
 
-@settings(max_examples=200)
+@settings(max_examples=500)
 @given(mutants())
 @example(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n")
 @example(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n")

@@ -142,7 +142,7 @@ def test_the_unchanged_request_is_answered(bench: Bench) -> None:
     assert bench.post(FULL).status == 200
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(body=mutated())
 def test_mutated_requests(body: dict[str, Any]) -> None:
     bench = Bench()

@@ -138,7 +138,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(schema=SCHEMAS, question=QUESTIONS, generous=st.booleans())
 def test_drawn_schemas_are_satisfied(schema: Any, question: str, generous: bool) -> None:
     root = schema if isinstance(schema, dict) else {"anyOf": [schema]}

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from dragoman.carriers.anthropic.limits import limits, reset_s
 from dragoman.carriers.anthropic.wire import ErrorBody
+from dragoman.carriers.statuses import BY_STATUS
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
 from dragoman.hub.events import UpstreamError
@@ -31,17 +32,6 @@ class _Body(Struct):
 
 _bodies = jsonio.Decoder(_Body)
 
-_BY_STATUS = {
-    401: "upstream_refused",
-    402: "upstream_unpaid",
-    403: "upstream_refused",
-    408: "upstream_timeout",
-    413: "request_too_large",
-    429: "upstream_throttled",
-    503: "upstream_overloaded",
-    504: "upstream_timeout",
-    529: "upstream_overloaded",
-}
 _REJECTED = frozenset({400, 404, 422})
 
 _BY_TYPE = {
@@ -99,7 +89,7 @@ def read_error(status: int, headers: dict[str, str], body: bytes) -> Failure:
         if failure.kind == "upstream_rejected":
             failure.status = status
         return failure
-    kind = _BY_STATUS.get(status) or ("upstream_fault" if status >= 400 else "upstream_nonsense")
+    kind = BY_STATUS.get(status) or ("upstream_fault" if status >= 400 else "upstream_nonsense")
     if status in _REJECTED:  # and not in upstream's own words: something else answered
         kind = "upstream_nonsense"
     if told:

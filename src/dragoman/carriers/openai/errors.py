@@ -13,6 +13,7 @@ from typing import Any, cast
 from msgspec import Raw
 
 from dragoman.carriers.openai.limits import duration_s, limits, reset_s
+from dragoman.carriers.statuses import BY_STATUS
 from dragoman.codec import jsonio
 from dragoman.errors import Failure
 from dragoman.hub.events import UpstreamError
@@ -23,18 +24,7 @@ LONGEST_RETRY_S = 600.0
 """A longer ``retry-after`` is taken for this."""
 _LONGEST_MESSAGE = 2000
 
-_BY_STATUS = {
-    401: "upstream_refused",
-    402: "upstream_unpaid",
-    403: "upstream_refused",
-    408: "upstream_timeout",
-    413: "request_too_large",
-    429: "upstream_throttled",
-    503: "upstream_overloaded",
-    504: "upstream_timeout",
-    524: "upstream_timeout",
-    529: "upstream_overloaded",
-}
+_BY_STATUS = {**BY_STATUS, 524: "upstream_timeout"}
 _REJECTED = frozenset({400, 404, 409, 422})
 _BY_CODE = {
     "context_length_exceeded": "context_length",
