@@ -29,8 +29,7 @@ from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
 from dragoman.dialects import chat
 from dragoman.errors import Failure
-from dragoman.hub.events import MessageDelta, MessageStart
-from dragoman.hub.usage import Usage
+from tests.golden.relaying import relayed
 
 FOLDER = Path(__file__).parent / "chat-anthropic"
 CREATED = 1_700_000_000
@@ -94,22 +93,8 @@ def error(failure: Failure) -> bytes:
 
 def stream(parsed: chat.Parsed, reads: Iterator[bytes], *, fast: bool = True) -> bytes:
     """What a client gets, in the way serve.py does it."""
-    reader = anthropic.Reader(fast=fast)
     writer = chat.StreamWriter(parsed, CREATED)
-    usage = Usage()
-    sent: list[bytes] = []
-    try:
-        for data in reads:
-            events = reader.feed(data)
-            for event in events:
-                if isinstance(event, MessageStart | MessageDelta):
-                    usage.fold(event.usage)
-            sent.append(writer.feed(events))
-        reader.close()
-        sent.append(writer.close(usage))
-    except Failure as failure:
-        sent.append(chat.error_event(failure))
-    return b"".join(sent)
+    return relayed(anthropic.Reader(fast=fast), writer, reads, chat.error_event)
 
 
 def test_case(case: Path, update_golden: bool):

@@ -30,8 +30,8 @@ from dragoman.codec import jsonio
 from dragoman.dialects import messages
 from dragoman.dialects.chat import Parsed
 from dragoman.errors import Failure
-from dragoman.hub.events import MessageDelta, MessageStart
 from dragoman.hub.usage import Usage
+from tests.golden.relaying import relayed
 
 FOLDER = Path(__file__).parent / "messages-hub"
 CATALOGUE = Catalogue()
@@ -62,22 +62,8 @@ def error(failure: Failure) -> bytes:
 
 
 def stream(parsed: Parsed, reads: Iterator[bytes]) -> bytes:
-    reader = anthropic.Reader()
     writer = messages.StreamWriter(parsed, 0)
-    usage = Usage()
-    sent: list[bytes] = []
-    try:
-        for data in reads:
-            events = reader.feed(data)
-            for event in events:
-                if isinstance(event, MessageStart | MessageDelta):
-                    usage.fold(event.usage)
-            sent.append(writer.feed(events))
-        reader.close()
-        sent.append(writer.close(usage))
-    except Failure as failure:
-        sent.append(writer.fail(failure))
-    return b"".join(sent)
+    return relayed(anthropic.Reader(), writer, reads, writer.fail)
 
 
 def outcome(case: Path) -> dict[str, bytes]:

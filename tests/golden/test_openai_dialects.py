@@ -20,8 +20,8 @@ from dragoman.codec import jsonio
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import COMPLETIONS, RESPONSES, Dialect
 from dragoman.errors import Failure
-from dragoman.hub.events import MessageDelta, MessageStart
 from dragoman.hub.usage import Usage
+from tests.golden.relaying import relayed
 from tests.golden.test_chat_anthropic import CREATED, Golden
 
 HERE = Path(__file__).parent
@@ -61,22 +61,8 @@ def error(failure: Failure, dialect: Dialect) -> bytes:
 
 def stream(parsed: Parsed, dialect: Dialect, reads: Iterator[bytes], *, fast: bool = True) -> bytes:
     """What a client gets, in the way serve.py does it."""
-    reader = anthropic.Reader(fast=fast)
     writer = dialect.writer(parsed, CREATED, 0)
-    usage = Usage()
-    sent: list[bytes] = []
-    try:
-        for data in reads:
-            events = reader.feed(data)
-            for event in events:
-                if isinstance(event, MessageStart | MessageDelta):
-                    usage.fold(event.usage)
-            sent.append(writer.feed(events))
-        reader.close()
-        sent.append(writer.close(usage))
-    except Failure as failure:
-        sent.append(writer.fail(failure))
-    return b"".join(sent)
+    return relayed(anthropic.Reader(fast=fast), writer, reads, writer.fail)
 
 
 def test_case(case: Path, update_golden: bool):
