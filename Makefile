@@ -43,8 +43,9 @@ $(VENV)/dev: requirements-dev.lock $(VENV)/runtime
 serve: $(VENV)/runtime
 	@exec $(BIN)/dragoman serve $(ARGS)
 
+# Two processes, file by file: half of the tests' time is waiting for sockets and processes.
 test: lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 $(VENV)/clients/ready: tests/clients/package.json $(VENV)/dev
 	@echo "installing the clients of tests/clients/package.json"
