@@ -11,6 +11,7 @@ import (
 // answer reads one answer and checks all of it: status, framing, every delta's id, number and text, the end.
 type answer struct {
 	plan    *plan
+	dialect dialect
 	id      []byte
 	head    wire.Head
 	inBody  bool
@@ -19,14 +20,30 @@ type answer struct {
 	chunks  wire.Dechunker
 	next    int // number of the delta that must come next
 	ended   bool
-	stopped bool // a finish_reason was seen
+	stopped bool   // a finish_reason was seen, or what the dialect has for it
+	name    []byte // of the event under hand; empty where it has none
+	step    int    // how far a stream of named events has come
+	seen    int    // its events
 	onDelta func(wire.Stamp)
 }
+
+// dialect knows how an API says things.
+type dialect interface {
+	// request is the body for a conversation.
+	request(system string, turns []message, order wire.Order) any
+	// event takes one event of a stream.
+	event(a *answer, data []byte) error
+	// reply finds the text of a whole answer, a JSON string, and checks what is around it.
+	reply(body []byte) ([]byte, error)
+}
+
+var dialects = map[string]dialect{"chat": chatDialect{}, "messages": messagesDialect{}, "responses": responsesDialect{}}
 
 func (a *answer) reset(id []byte) {
 	a.id = id
 	a.head, a.inBody, a.in, a.content = wire.Head{}, false, a.in[:0], a.content[:0]
 	a.chunks, a.next, a.ended, a.stopped = wire.Dechunker{}, 0, false, false
+	a.name, a.step, a.seen = a.name[:0], 0, 0
 }
 
 // feed takes bytes; done says that the answer is complete and right.
@@ -91,18 +108,15 @@ func (a *answer) body(data []byte) (done bool, err error) {
 		return false, err
 	}
 	if a.next != a.plan.Events || !a.ended || !a.stopped {
-		return false, fmt.Errorf("incomplete: %d of %d deltas, finish_reason %v, [DONE] %v",
+		return false, fmt.Errorf("incomplete: %d of %d deltas, reason to stop %v, end %v",
 			a.next, a.plan.Events, a.stopped, a.ended)
 	}
 	return true, nil
 }
 
 var (
-	contentKey   = []byte(`"content":`)
-	finishReason = []byte(`"finish_reason":`)
-	dataField    = []byte("data:")
-	doneMarker   = []byte("[DONE]")
-	errorKey     = []byte(`"error"`)
+	eventField = []byte("event:")
+	dataField  = []byte("data:")
 )
 
 // lines handles the complete lines of an event stream.
@@ -116,36 +130,20 @@ func (a *answer) lines() error {
 		}
 		line := rest[:eol]
 		rest = rest[eol+1:]
-		if bytes.HasPrefix(line, dataField) {
-			if err := a.event(bytes.TrimSpace(line[len(dataField):])); err != nil {
+		switch {
+		case bytes.HasPrefix(line, dataField):
+			if a.ended {
+				return fmt.Errorf("an event after the end")
+			}
+			if err := a.dialect.event(a, bytes.TrimSpace(line[len(dataField):])); err != nil {
 				return err
 			}
+		case bytes.HasPrefix(line, eventField):
+			a.name = append(a.name[:0], bytes.TrimSpace(line[len(eventField):])...)
+		case len(bytes.TrimSpace(line)) == 0:
+			a.name = a.name[:0]
 		}
 	}
-}
-
-func (a *answer) event(data []byte) error {
-	if a.ended {
-		return fmt.Errorf("an event after [DONE]")
-	}
-	if bytes.Equal(data, doneMarker) {
-		a.ended = true
-		return nil
-	}
-	if text, ok := after(data, contentKey); ok {
-		if bytes.HasPrefix(text, []byte(`"@`)) {
-			return a.delta(text)
-		}
-		if !bytes.HasPrefix(text, []byte(`""`)) && !bytes.HasPrefix(text, []byte("null")) {
-			return fmt.Errorf("unexpected content: %.100s", text)
-		}
-	}
-	if reason, ok := after(data, finishReason); ok && bytes.HasPrefix(reason, []byte(`"stop"`)) {
-		a.stopped = true
-	} else if bytes.Contains(data, errorKey) {
-		return fmt.Errorf("error event: %.200s", data)
-	}
-	return nil
 }
 
 // after is what follows a key, and the spaces behind it.
@@ -168,34 +166,36 @@ func (a *answer) delta(text []byte) error {
 		return nil
 	}
 	// Escaped in another way, or several deltas in one event: both are right, if the text is.
+	return a.walk(text, &a.next, a.onDelta)
+}
+
+// walk checks the deltas in a JSON string, the first of them number *next.
+func (a *answer) walk(text []byte, next *int, each func(wire.Stamp)) error {
 	plain, err := unquote(text)
 	if err != nil {
 		return err
 	}
 	for rest := []byte(plain); len(rest) > 0; {
-		id, stamp, ok = wire.ParseStamp(rest)
-		if !ok || !bytes.Equal(id, a.id) || stamp.Number != a.next {
-			return fmt.Errorf("delta %d of %s expected, got %.60q", a.next, a.id, rest)
+		id, stamp, ok := wire.ParseStamp(rest)
+		if !ok || !bytes.Equal(id, a.id) || stamp.Number != *next {
+			return fmt.Errorf("delta %d of %s expected, got %.60q", *next, a.id, rest)
 		}
-		want, _ := unquote(append(append([]byte{'"'}, wire.Words(a.next)...), '"'))
+		want, _ := unquote(append(append([]byte{'"'}, wire.Words(*next)...), '"'))
 		if !bytes.HasPrefix(rest[wire.StampSize:], []byte(want)) {
-			return fmt.Errorf("delta %d has the wrong text: %.60q", a.next, rest)
+			return fmt.Errorf("delta %d has the wrong text: %.60q", *next, rest)
 		}
 		rest = rest[wire.StampSize+len(want):]
-		a.next++
-		a.onDelta(stamp)
+		*next++
+		each(stamp)
 	}
 	return nil
 }
 
 // checkReply checks an answer that was not streamed.
 func (a *answer) checkReply() error {
-	text, ok := after(a.content, contentKey)
-	if !ok {
-		return fmt.Errorf("no content in %.200s", a.content)
-	}
-	if reason, ok := after(a.content, finishReason); !ok || !bytes.HasPrefix(reason, []byte(`"stop"`)) {
-		return fmt.Errorf("no finish_reason stop in %.200s", a.content)
+	text, err := a.dialect.reply(a.content)
+	if err != nil {
+		return err
 	}
 	want := a.plan.reply
 	const idEnd = 1 + 1 + wire.IDSize

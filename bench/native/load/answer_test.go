@@ -40,8 +40,12 @@ func whole(status, text string) string {
 
 // read feeds an answer in pieces of one size and returns the deltas seen.
 func read(p plan, text string, step int) (deltas int, done bool, err error) {
+	return readAs(chatDialect{}, p, text, step)
+}
+
+func readAs(d dialect, p plan, text string, step int) (deltas int, done bool, err error) {
 	p.reply = append([]byte{'"'}, wire.Quote(wire.Reply("0000", p.Reply))...)
-	a := answer{plan: &p, onDelta: func(wire.Stamp) { deltas++ }}
+	a := answer{plan: &p, dialect: d, onDelta: func(wire.Stamp) { deltas++ }}
 	a.reset([]byte("0042"))
 	for at := 0; at < len(text) && !done && err == nil; at += step {
 		done, err = a.feed([]byte(text[at:min(at+step, len(text))]))
@@ -92,9 +96,9 @@ func TestWrongAnswersAreFound(t *testing.T) {
 		"out of order":  {plan{Events: 2}, stream(delta(raw(1)), delta(raw(0)), stop, done), "delta 0 of 0042 expected"},
 		"twice":         {plan{Events: 2}, stream(delta(raw(0)), delta(raw(0)), delta(raw(1)), stop, done), "delta 1 of 0042 expected"},
 		"changed delta": {plan{Events: 1}, stream(delta(stamped(0, " and than")), stop, done), "wrong text"},
-		"no stop":       {plan{Events: 1}, stream(delta(raw(0)), done), "finish_reason false"},
-		"no end":        {plan{Events: 1}, stream(delta(raw(0)), stop), "[DONE] false"},
-		"after the end": {plan{Events: 2}, stream(delta(raw(0)), stop, done, delta(raw(1))), "after [DONE]"},
+		"no stop":       {plan{Events: 1}, stream(delta(raw(0)), done), "reason to stop false"},
+		"no end":        {plan{Events: 1}, stream(delta(raw(0)), stop), "end false"},
+		"after the end": {plan{Events: 2}, stream(delta(raw(0)), stop, done, delta(raw(1))), "after the end"},
 		"error event":   {plan{Events: 1}, stream(delta(raw(0)), `data: {"error":{"message":"Overloaded"}}`+"\n\n"), "error event"},
 		"compressed":    {plan{Reply: 280}, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", "compressed"},
 	} {
@@ -105,13 +109,15 @@ func TestWrongAnswersAreFound(t *testing.T) {
 }
 
 func TestBodiesHaveTheirSize(t *testing.T) {
-	for _, size := range []int{1 << 10, 30 << 10, 300 << 10, 3 << 20} {
-		body := encode(chat(size, wire.Order{ID: "0000", Reply: 280}))
-		if len(body) < size-16 || len(body) > size+16 {
-			t.Errorf("%d bytes wanted, %d made", size, len(body))
-		}
-		if order, found := wire.ParseOrder(body); !found || order.Reply != 280 {
-			t.Errorf("no order in a body of %d bytes", size)
+	for name, d := range dialects {
+		for _, size := range []int{1 << 10, 30 << 10, 300 << 10, 3 << 20} {
+			body := encode(conversation(d, size, wire.Order{ID: "0000", Reply: 280}))
+			if len(body) < size-16 || len(body) > size+16 {
+				t.Errorf("%s: %d bytes wanted, %d made", name, size, len(body))
+			}
+			if order, found := wire.ParseOrder(body); !found || order.Reply != 280 {
+				t.Errorf("%s: no order in a body of %d bytes", name, size)
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Command load asks a gateway for chat completions and says what that cost. It checks every answer, reads the
+// Command load asks a gateway for answers, in one of its dialects, and says what that cost. It checks every answer, reads the
 // processor time and memory of the process under test at the edges of its window, and prints one JSON object.
 //
 //	load -mode closed  -conns 64 -time 4s …            each connection asks again as soon as it has its answer
@@ -19,29 +19,33 @@ import (
 
 // plan is what to do; all of it comes from the command line.
 type plan struct {
-	Port   int
-	Path   string
-	Key    string
-	Mode   string
-	Conns  int
-	Body   int
-	Reply  int
-	Events int
-	Rate   int
-	Hold   int
-	Ramp   time.Duration
-	From   time.Duration
-	Time   time.Duration
-	Tail   time.Duration
-	Tree   int
-	Awake  int
-	reply  []byte // the expected text of an answer, as a JSON string without its closing quotation mark
+	Port    int
+	Path    string
+	Dialect string
+	Key     string
+	Mode    string
+	Conns   int
+	Body    int
+	Reply   int
+	Events  int
+	Rate    int
+	Hold    int
+	Ramp    time.Duration
+	From    time.Duration
+	Time    time.Duration
+	Tail    time.Duration
+	Tree    int
+	Awake   int
+	reply   []byte // the expected text of an answer, as a JSON string without its closing quotation mark
 }
+
+var paths = map[string]string{"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
 
 func main() {
 	var p plan
 	flag.IntVar(&p.Port, "port", 0, "the gateway's port on 127.0.0.1")
-	flag.StringVar(&p.Path, "path", "/v1/chat/completions", "path to post to")
+	flag.StringVar(&p.Path, "path", "", "path to post to, instead of the dialect's")
+	flag.StringVar(&p.Dialect, "dialect", "chat", "chat, messages or responses")
 	flag.StringVar(&p.Key, "key", "sk-none", "bearer key")
 	flag.StringVar(&p.Mode, "mode", "closed", "closed or streams")
 	flag.IntVar(&p.Conns, "conns", 1, "connections")
@@ -57,7 +61,10 @@ func main() {
 	flag.IntVar(&p.Tree, "tree", 0, "process under test; its descendants count")
 	flag.IntVar(&p.Awake, "awake", 0, "1: never sleep")
 	flag.Parse()
-	if p.Port == 0 || p.Conns < 1 || (p.Mode != "closed" && p.Mode != "streams") || (p.Mode == "streams" && p.Events == 0) {
+	if p.Path == "" {
+		p.Path = paths[p.Dialect]
+	}
+	if p.Port == 0 || dialects[p.Dialect] == nil || p.Conns < 1 || (p.Mode != "closed" && p.Mode != "streams") || (p.Mode == "streams" && p.Events == 0) {
 		flag.Usage()
 		os.Exit(2)
 	}

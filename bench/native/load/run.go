@@ -64,7 +64,7 @@ func run(p *plan) (*result, error) {
 	l.At(b.start+int64(p.From+p.Time), b.closeWindow)
 	b.running = p.Conns
 	for i := 0; i < p.Conns; i++ {
-		c := &client{bench: b, number: i, answer: answer{plan: p}}
+		c := &client{bench: b, number: i, answer: answer{plan: p, dialect: dialects[p.Dialect]}}
 		c.answer.onDelta = c.delta
 		l.At(b.start+int64(p.Ramp)*int64(i)/int64(p.Conns), c.connect)
 	}

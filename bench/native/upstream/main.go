@@ -1,6 +1,6 @@
-// Command upstream is the model behind the gateways under test: it answers POST /v1/messages as Anthropic's API does
-// and POST /v1/chat/completions as OpenAI's does, at next to no cost. The user's text says what to answer, see
-// wire.Order. It prints its port and runs until it is killed.
+// Command upstream is the model behind the gateways under test: it answers as the APIs of Anthropic, OpenAI, Amazon
+// Bedrock, Google Vertex AI and Microsoft Foundry do (paths.go), at next to no cost. The user's text says what to
+// answer, see wire.Order. It prints its port and runs until it is killed.
 package main
 
 import (
@@ -80,7 +80,7 @@ func (s *session) serve() {
 			return
 		}
 		s.need = 0
-		s.answer(head, body)
+		s.answer(head, size, body)
 		s.in = s.in[:copy(s.in, s.in[total:])]
 	}
 }
@@ -105,41 +105,53 @@ func (s *session) body(head wire.Head, size int) (body []byte, total int, ok boo
 	return s.in[size:total], total, true
 }
 
-func (s *session) answer(head wire.Head, body []byte) {
+func (s *session) answer(head wire.Head, size int, body []byte) {
 	parts := bytes.Split(head.Line, []byte(" "))
 	if len(parts) < 2 {
 		s.refuse(400, "bad request line")
 		return
 	}
 	path, _, _ := bytes.Cut(parts[1], []byte("?"))
-	var with *dialect
 	switch string(path) {
-	case "/v1/messages":
-		with = anthropic
-	case "/v1/chat/completions":
-		with = openai
 	case "/awake", "/asleep":
 		s.loop.SetAwake(string(path) == "/awake")
 		s.conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
 		return
-	default:
+	case tokenPath:
+		s.conn.Write([]byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			len(tokenAnswer), tokenAnswer)))
+		return
+	}
+	to, found := find(path)
+	if !found {
 		s.refuse(404, "no such path")
 		return
 	}
+	if !bytes.Contains(s.in[:size], to.credential) {
+		s.refuse(401, "the request does not carry this service's credential")
+		return
+	}
+	s.reply(to, body)
+}
+
+// reply answers what the user's text orders.
+func (s *session) reply(to target, body []byte) {
 	order, found := wire.ParseOrder(body)
 	if !found {
 		s.refuse(400, "the request holds no order for this upstream")
 		return
 	}
-	streamed := bytes.Contains(body, []byte(`"stream":true`)) || bytes.Contains(body, []byte(`"stream": true`))
+	said := bytes.Contains(body, []byte(`"stream":true`)) || bytes.Contains(body, []byte(`"stream": true`))
+	streamed := to.streams || to.asks && said
 	switch {
 	case streamed != (order.Events > 0):
 		s.refuse(400, "the request's stream flag contradicts its order")
 	case streamed:
-		s.stream = newStream(s, with, order)
+		s.stream = newStream(s, to.dialect, order)
+		s.stream.counted = bytes.Contains(body, []byte(`"include_usage":true`))
 		s.stream.begin()
 	default:
-		s.conn.Write(with.reply(order))
+		s.conn.Write(to.dialect.reply(order))
 	}
 }
 

@@ -22,6 +22,7 @@ type stream struct {
 	start   int64 // ns, when delta 0 is due
 	step    int64 // ns between deltas; 0: as fast as the connection takes them
 	holding bool
+	counted bool            // the request asked for usage
 	again   func(now int64) // tick, bound once
 }
 
@@ -48,6 +49,15 @@ func (s *stream) begin() {
 
 // event appends one delta.
 func (s *stream) event(dst []byte, sent, late int64) []byte {
+	if s.dialect.framed {
+		inside = s.lined(inside[:0], sent, late)
+		return appendFrame(dst, inside)
+	}
+	return s.lined(dst, sent, late)
+}
+
+// lined appends one delta between the dialect's prefix and suffix.
+func (s *stream) lined(dst []byte, sent, late int64) []byte {
 	dst = append(dst, s.dialect.prefix...)
 	at := len(dst)
 	dst = append(dst, make([]byte, wire.StampSize)...)
@@ -57,8 +67,8 @@ func (s *stream) event(dst []byte, sent, late int64) []byte {
 	return append(dst, s.dialect.suffix...)
 }
 
-// Both are only used within one call; the loop has one thread.
-var events, out []byte
+// They are only used within one call; the loop has one thread.
+var events, inside, out []byte
 
 // tick sends the deltas that are due, each in a chunk of its own.
 func (s *stream) tick(now int64) {
@@ -114,6 +124,10 @@ func (s *stream) end() {
 	if s.session.gone {
 		return
 	}
-	s.session.conn.Write(append(append([]byte(nil), s.dialect.after...), wire.LastChunk...))
+	after := s.dialect.after
+	if s.counted && s.dialect.counted != nil {
+		after = s.dialect.counted
+	}
+	s.session.conn.Write(append(append([]byte(nil), after...), wire.LastChunk...))
 	s.session.finished()
 }
