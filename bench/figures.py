@@ -5,9 +5,10 @@ One number for each round, then medians, spread, and ratios within a round.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
+from bench import pairs
 from bench.measure import DIRECT, Run
 from bench.scenarios import BODIES
 
@@ -40,7 +41,10 @@ class Figures:
         """Scenario, gateway, number of errors, an example."""
         self.flags: dict[tuple[str, str], dict[str, str | int]] = {}
         """By scenario and gateway."""
-        self.gateways = list(dict.fromkeys(r.gateway for r in runs if r.gateway != DIRECT))
+        self.gateways = list(
+            dict.fromkeys(r.gateway for r in runs if r.gateway != DIRECT and not _is_pair(r))
+        )
+        """Those that ran the scenarios; pairs of the gateway's own are not among them."""
         for run in runs:
             self.flags[run.scenario, run.gateway] = dict(run.flags)
             self._take(run)
@@ -117,6 +121,9 @@ class Figures:
         self._put("steal", run, 100 * core["steal"] * TICK_S / result["window_s"])
 
     def _derive(self) -> None:
+        for figure, gateway in list(self._values):
+            if figure.startswith(pairs.WHOLE):
+                self._values[figure, gateway] = _each_round(self._values[figure, gateway])
         for gateway in self.gateways:
             direct = dict(self._values.get(("single.p50_us", DIRECT), ()))
             through = self._values.get(("single.p50_us", gateway), ())
@@ -141,6 +148,18 @@ class Figures:
         under = dict(self._values.get((base, gateway), ()))
         pairs = self._values.get((dearer, gateway), ())
         return Spread.of(value / under[number] for number, value in pairs if under.get(number))
+
+
+def _is_pair(run: Run) -> bool:
+    return run.scenario in (pairs.WHOLE, pairs.BURST)
+
+
+def _each_round(values: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """One value a round, the mean of those that were taken in it."""
+    rounds: dict[int, list[float]] = {}
+    for number, value in values:
+        rounds.setdefault(number, []).append(value)
+    return [(number, mean(found)) for number, found in rounds.items()]
 
 
 def _spent_ns(result: dict[str, Any]) -> int:

@@ -86,8 +86,13 @@ class Dragoman(Gateway):
     def version(self) -> str:
         return metadata.version("dragoman")
 
+    def account(self, name: str, upstream: str) -> str:
+        """An account of the pool as the beginning of a YAML mapping."""
+        return f'{{provider: anthropic, base_url: "{upstream}", api_key: sk-ant-bench-{name}'
+
     def plan(self, site: Site) -> Plan:
         port = free_port()
+        upstream = f"http://127.0.0.1:{site.upstream_port}"
         config = site.folder / "dragoman.yaml"
         config.write_text(
             dedent(f"""\
@@ -97,10 +102,8 @@ class Dragoman(Gateway):
               database: sqlite:///{site.folder}/dragoman.db
               journal: {site.folder}/journal
             accounts:
-              - {{name: a, provider: anthropic, base_url: "http://127.0.0.1:{site.upstream_port}",
-                 api_key: sk-ant-bench-a, max_concurrency: 100000}}
-              - {{name: b, provider: anthropic, base_url: "http://127.0.0.1:{site.upstream_port}",
-                 api_key: sk-ant-bench-b, max_concurrency: 100000}}
+              - {self.account("a", upstream)}, name: a, max_concurrency: 100000}}
+              - {self.account("b", upstream)}, name: b, max_concurrency: 100000}}
             keys:
               - name: bench
                 key: {KEY}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench import pairs
 from bench.figures import Figures, Spread
 from bench.scenarios import RATE, STREAMS
 
@@ -83,6 +84,13 @@ def limits(f: Figures) -> list[Limit]:
             "long streams stay linear: an event of 10,000 against one of 1,000, in bursts",
             f.growth("burst-10000.cpu_us", "burst-1000.cpu_us", OURS),
             1.5,
+            None,
+            " ×",
+        ),
+        Limit(
+            "CPU a request, messages → anthropic against chat → anthropic",
+            f.ratio("pair.cpu_us", "messages → anthropic", pairs.BASE),
+            1,
             None,
             " ×",
         ),

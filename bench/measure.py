@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import pairs
 from bench.driver import Flags, LoadFailed, Upstream, load
-from bench.gateway import KEY, Gateway, Running, Site, StartFailed, start
+from bench.gateway import KEY, Dragoman, Gateway, Running, Site, StartFailed, start
 from bench.process import Cores
 from bench.scenarios import SCENARIOS, Scenario
 
@@ -53,7 +54,10 @@ class Bench:
     """Takes measurements, one after the other."""
 
     def __init__(self, gateways: Sequence[Gateway], options: Options, cores: Cores) -> None:
-        self._gateways = list(gateways)
+        self._ours = any(one.name == Dragoman.name for one in gateways)
+        # Pairs have processes of their own.
+        alone = options.only == {pairs.PAIRS} and self._ours
+        self._gateways = [] if alone else list(gateways)
         self._options = options
         self._cores = cores
         self.runs: list[Run] = []
@@ -82,11 +86,20 @@ class Bench:
                     _pause(one, stopped=False)
                     self._measure(number, scenario, one, upstream)
                     _pause(one, stopped=True)
+            if pairs.PAIRS in self._options.only and self._ours:
+                self._pairs(number, folder, upstream)
         shutil.rmtree(folder, ignore_errors=True)
+
+    def _pairs(self, number: int, folder: Path, upstream: Upstream) -> None:
+        def measure(scenario: Scenario, one: Running, name: str, more: Flags) -> None:
+            self._measure(number, scenario, one, upstream, pair=(name, more))
+
+        for name, error in pairs.run(folder, upstream, self._cores.gateway, measure):
+            self._keep(Run(number, name, pairs.WHOLE, {"failed": str(error)}))
 
     def _order(self, number: int) -> list[Gateway]:
         """Each round begins with another gateway."""
-        turn = (number - 1) % len(self._gateways)
+        turn = (number - 1) % max(1, len(self._gateways))
         return self._gateways[turn:] + self._gateways[:turn]
 
     def _scenarios(self) -> Iterator[Scenario]:
@@ -111,10 +124,19 @@ class Bench:
         return None
 
     def _measure(
-        self, number: int, scenario: Scenario, one: Running | None, upstream: Upstream
+        self,
+        number: int,
+        scenario: Scenario,
+        one: Running | None,
+        upstream: Upstream,
+        *,
+        pair: tuple[str, Flags] = ("", {}),
     ) -> None:
+        """Run a scenario on a gateway. ``pair``: the name that the result is kept under, where it
+        is not the gateway's, and more flags."""
         slow = one is not None and one.gateway.slow
         flags: dict[str, str | int] = scenario.resolve(slow=slow, scale=self._options.scale)
+        flags |= pair[1]
         awake = scenario.awake and not self._cores.shared
         upstream.set_awake(awake)
         more: dict[str, str | int] = {
@@ -124,7 +146,7 @@ class Bench:
         }
         if one is not None:
             more |= {"port": one.port, "tree": one.child.pid}
-        name = one.gateway.name if one else DIRECT
+        name = pair[0] or (one.gateway.name if one else DIRECT)
         try:
             result = load({**flags, **more})
         except LoadFailed as error:
@@ -136,7 +158,7 @@ class Bench:
     def _keep(self, run: Run) -> None:
         self.runs.append(run)
         print(
-            f"round {run.round}  {run.scenario:12} {run.gateway:10} {_brief(run.result)}",
+            f"round {run.round}  {run.scenario:12} {run.gateway:22} {_brief(run.result)}",
             file=sys.stderr,
             flush=True,
         )

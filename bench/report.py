@@ -6,6 +6,7 @@ What stands between the two marks is written by hand and kept by every run.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench import pairs
 from bench.facts import Facts
 from bench.figures import Figures, Spread
 from bench.gateway import Gateway
@@ -48,6 +49,7 @@ def render(f: Figures, facts: Facts, gateways: Sequence[Gateway]) -> str:
         "## Bodies\n\n" + _bodies(f),
         "## Streams\n\n" + _streams(f),
         "## Bursts\n\n" + _bursts(f),
+        "## Other pairs\n\n" + other_pairs(f),
         "## Memory and start\n\n" + _memory(f),
         "## What went wrong\n\n" + _faults(f, facts),
         f"## Notes\n\n{OPEN}{EMPTY_NOTES}{CLOSE}",
@@ -205,6 +207,32 @@ def _bursts(f: Figures) -> str:
     return f"{text}\n\n{table(head, rows)}"
 
 
+def other_pairs(f: Figures) -> str:
+    """What each dialect costs to each carrier, beside chat → anthropic."""
+    rows: list[list[str]] = []
+    for carrier in pairs.CARRIERS:
+        for dialect in pairs.DIALECTS:
+            name = pairs.name_of(dialect, carrier)
+            row = [name]
+            for scenario in (pairs.WHOLE, pairs.BURST):
+                figure = f"{scenario}.cpu_us"
+                ratio = "1" if name == pairs.BASE else cell(f.ratio(figure, name, pairs.BASE))
+                row += [cell(f.of(figure, name)), ratio]
+            rows.append(row)
+    text = prose(f"""
+        What clients speak → what the upstream speaks. Requests of 1 KB, not streamed, at 64
+        connections; events of streams of {pairs.EVENTS:,} in bursts at {BURST_CONNECTIONS}
+        connections. One process for each carrier, in which the dialects are measured in turn, there
+        and back. {pairs.BASE} is measured here too, so that ratios are within a round; in one
+        process they are good to a few hundredths, between processes to a third. Requests to Bedrock
+        are signed, its streams are frames with checksums; chat to an OpenAI-compatible server, and
+        Messages to Anthropic and Foundry, go up as they came.
+    """)
+    over = f"× {pairs.BASE}"
+    head = ["", "CPU µs/request", over, "CPU µs/event", over]
+    return f"{text}\n\n{table(head, rows)}"
+
+
 def _memory(f: Figures) -> str:
     rows = [
         [
@@ -254,7 +282,7 @@ def _method(facts: Facts, gateways: Sequence[Gateway]) -> str:
     ]
     text = prose("""
         Upstream and load generator are one thread each, in Go, on epoll (`bench/native`), and share
-        a core. Where many connections ask again at once (requests, bodies, bursts) they never
+        a core. Where many connections ask again at once (requests, bodies, bursts, pairs) they never
         sleep: waking them costs a gateway an interrupt to the other core, and a slow gateway more
         often than a fast one, which finds them busy. At one connection and in paced streams they
         sleep between events, as clients do. Throughput is

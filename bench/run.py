@@ -17,12 +17,14 @@ from bench.gateway import Dragoman, Gateway
 from bench.litellm import LiteLLM
 from bench.measure import Bench, Options, Run
 from bench.nginx import Nginx
+from bench.pairs import PAIRS
 from bench.process import Cores, choose_cores, ended_by_signal
 from bench.profile import profile
 from bench.scenarios import NAMES
 from dragoman.codec import jsonio
 
 ROOT = Path(__file__).resolve().parent.parent
+ALL = (*NAMES, PAIRS)
 REPORT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "bench" / "results"
 
@@ -53,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="one round with short windows, about two minutes"
+        "--quick", action="store_true", help="one round with short windows, under four minutes"
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
     parser.add_argument(
-        "--only", type=_names, default=frozenset(NAMES), help=f"scenarios, of {','.join(NAMES)}"
+        "--only", type=_names, default=frozenset(ALL), help=f"scenarios, of {','.join(ALL)}"
     )
     parser.add_argument(
         "--gateways",
@@ -76,7 +78,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _names(text: str) -> frozenset[str]:
     names = frozenset(text.split(","))
-    if unknown := names - set(NAMES):
+    if unknown := names - set(ALL):
         raise argparse.ArgumentTypeError(f"no such scenario: {', '.join(sorted(unknown))}")
     return names
 
@@ -121,7 +123,7 @@ def _measure(options: argparse.Namespace, cores: Cores, argv: Sequence[str] | No
 
 def _target(options: argparse.Namespace) -> Path:
     """Only a whole run may replace the published report."""
-    whole = options.only == frozenset(NAMES) and not options.quick and not options.no_litellm
+    whole = options.only == frozenset(ALL) and not options.quick and not options.no_litellm
     whole = whole and set(options.gateways.split(",")) >= {"nginx", "dragoman", "litellm"}
     return options.output or (REPORT if whole else RESULTS / "report.md")
 

@@ -36,6 +36,8 @@ class Scenario:
     """What is different for a gateway that is far slower than the others."""
     direct: bool = False
     """Also measured without a gateway."""
+    least_s: float = 1.0
+    """Below this no window is scaled."""
     awake: bool = False
     """Upstream and load generator never sleep: where they are kept busy by the fastest gateway, the
     slower ones shall not pay for waking them."""
@@ -43,7 +45,7 @@ class Scenario:
     def resolve(self, *, slow: bool, scale: float) -> dict[str, str | int]:
         """Flags of the load generator, with the window scaled."""
         flags = {**self.flags, **(self.slow if slow else {})}
-        time_s = self.time_s if self.from_s == 0 else max(1.0, self.time_s * scale)
+        time_s = self.time_s if self.from_s == 0 else max(self.least_s, self.time_s * scale)
         if flags.get("rate"):
             # A stream lasts from its opening, somewhere in the ramp, past the end of the window.
             flags["events"] = int((self.from_s + time_s + 0.2) * int(flags["rate"]))
