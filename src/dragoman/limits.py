@@ -201,6 +201,13 @@ class Ticket:
         counters.reserved += estimate
         self.estimate = estimate
 
+    def only_looking(self) -> "Ticket":
+        """For what no limit counts: brings :meth:`rate_lines` up to date, admits nothing."""
+        for bucket in (self.counters.requests, self.counters.tokens):
+            if bucket is not None:
+                bucket.refill(self._started)
+        return self
+
     def rate_lines(self) -> str:
         """``x-ratelimit-*`` in OpenAI's names for the limits the key has: header lines."""
         requests, tokens = self.counters.requests, self.counters.tokens

@@ -59,6 +59,7 @@ def find(call: Call, gw: Gateway) -> Work:
 
 
 async def options(call: Call, route: Route) -> None:
+    _name_conversation(call)
     call.respond(204, (("allow", route.allow),), b"")
 
 
@@ -93,7 +94,7 @@ def count_tokens(call: Call, gw: Gateway) -> Work:
 
 async def hello(call: Call, _: Gateway) -> None:
     """What Claude Code asks to open a connection ahead of time."""
-    call.respond(200, (("content-type", "application/json"),), b'{"message":"hello"}')
+    _say(call, 200, b'{"message":"hello"}')
 
 
 async def models(call: Call, gw: Gateway) -> None:
@@ -108,19 +109,30 @@ async def model(call: Call, gw: Gateway) -> None:
 
 async def healthz(call: Call, _: Gateway) -> None:
     """Alive: the process answers."""
-    call.respond(200, (("content-type", "application/json"),), b'{"status":"ok"}')
+    _say(call, 200, b'{"status":"ok"}')
 
 
 async def readyz(call: Call, gw: Gateway) -> None:
     """Ready: not draining, and there is an account to serve from."""
-    if call.draining or not gw.pool.roster.accounts:
-        status, body = (
-            503,
-            b'{"status":"draining"}' if call.draining else b'{"status":"no accounts"}',
-        )
+    if call.draining:
+        _say(call, 503, b'{"status":"draining"}')
+    elif not gw.pool.roster.accounts:
+        _say(call, 503, b'{"status":"no accounts"}')
     else:
-        status, body = 200, b'{"status":"ok"}'
+        _say(call, 200, b'{"status":"ok"}')
+
+
+def _say(call: Call, status: int, body: bytes) -> None:
+    _name_conversation(call)
     call.respond(status, (("content-type", "application/json"),), body)
+
+
+def _name_conversation(call: Call) -> None:
+    """Put ``x-conversation-id`` on the answer: every answer has it where the client sent one
+    (interface.md §4)."""
+    conversation = call.headers.get("x-conversation-id")
+    if conversation:
+        call.lines = f"x-conversation-id: {conversation}\r\n"
 
 
 async def _listing(
@@ -131,6 +143,7 @@ async def _listing(
     try:
         principal = gw.keys.identify(call.headers, call.peer, gw.clock.wall())
         record.key = principal.name
+        exchange.ticket = gw.limits.ticket(principal, record.usage, call.started).only_looking()
         exchange.respond(200, render(call, gw, principal))
     except Failure as failure:
         exchange.fail(failure)

@@ -58,6 +58,25 @@ async def test_models_need_a_key_and_show_what_it_may_use(tmp_path: Path) -> Non
         assert (other.status_code, other.json()["error"]["code"]) == (403, "model_not_allowed")
 
 
+async def test_models_say_what_is_left_of_a_limit_and_take_nothing_from_it(tmp_path: Path) -> None:
+    keys = [{"name": "tests", "key": KEY, "rpm": 3, "tpm": 1000}]
+    async with running(tmp_path, keys=keys) as gateway:
+        answers = [await gateway.http.get("/v1/models") for _ in range(4)]
+    left = [answer.headers["x-ratelimit-remaining-requests"] for answer in answers]
+    assert (left, {answer.status_code for answer in answers}) == (["3"] * 4, {200})
+    assert answers[0].headers["x-ratelimit-limit-tokens"] == "1000"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/hello", "/v1/models", "/nowhere"])
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_every_answer_names_the_conversation(path: str, method: str, tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        headers = {"x-conversation-id": "a-1"}
+        answer = await gateway.http.request(method, path, headers=headers)
+        assert answer.headers["x-conversation-id"] == "a-1"
+        assert (await gateway.http.request(method, path)).headers.get("x-conversation-id") is None
+
+
 async def test_models_of_the_configuration(tmp_path: Path) -> None:
     models = [{"id": "my-alias", "target": MODEL}]
     async with ScriptedUpstream([RECEIVE, reply()]) as upstream:
