@@ -90,6 +90,10 @@ REFUSED: list[tuple[dict[str, Any], str | None, str | None]] = [
         None,
     ),
     ({"logprobs": True}, "logprobs", None),
+    ({"function_call": 5}, "function_call", "invalid_type"),
+    ({"function_call": "sometimes"}, "function_call", "invalid_value"),
+    ({"function_call": {"name": "f"}}, "function_call.name", "invalid_value"),
+    ({"modalities": ["text", "image"]}, "modalities", "unsupported_value"),
 ]
 
 
@@ -110,6 +114,25 @@ async def test_a_request_that_is_wrong_names_its_field(
             assert told["code"] == code
         assert told["message"]
         assert answer.headers["x-request-id"].startswith("req_")
+
+
+async def test_null_asks_for_nothing_even_under_a_name_nobody_knows(tmp_path: Path) -> None:
+    async with running(tmp_path, strict=True) as gateway:
+        answer = await gateway.chat(suffix=None, provider=None, stop=None, tools=None)
+    assert answer.status_code == 200
+    assert "x-dragoman-warnings" not in answer.headers
+
+
+async def test_functions_beside_tools_are_not_dropped_in_silence(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "f"}}
+    async with running(tmp_path) as gateway:
+        answer = await gateway.chat(
+            tools=[tool], functions=[{"name": "g"}], function_call={"name": "f"}
+        )
+    assert answer.status_code == 200
+    assert answer.headers["x-dragoman-warnings"] == (
+        "functions=there are tools, function_call=there are no functions"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from dragoman.codec import jsonio
 from dragoman.dialects.chat.parsed import Notes
-from dragoman.dialects.chat.shapes import Shape
+from dragoman.dialects.chat.shapes import Shape, given
 from dragoman.errors import Failure
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ def _prune(raw: bytes | Raw, tree: Tree, path: str, notes: Notes) -> bytes | Raw
         inner = f"{path}.{name}" if path else name
         if name in tree:
             kept[name] = _as_raw(_prune(value, tree[name], inner, notes))
-        else:
+        elif given(value):  # null asks for nothing, whatever it is called
             notes.warn(inner, "unknown parameter", "unknown_parameter")
     return jsonio.encode(kept)
 

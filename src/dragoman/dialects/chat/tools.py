@@ -53,6 +53,8 @@ class Toolbox:
         """The server tool, as it goes upstream."""
         reserved = () if options is None else (search.NAME,)
         self.names = Names((), reserved)
+        if request.tools and request.functions:
+            notes.warn("functions", "there are tools")
         if request.tools or self.legacy:
             self.names = Names(self._declared_names(), reserved)
             self._declare()
@@ -172,8 +174,12 @@ class Toolbox:
 
     def _chosen(self) -> Chosen:
         request = self._request
-        if self.legacy and given(request.function_call):
-            return self._legacy_choice(request.function_call)
+        if given(request.function_call):
+            chosen = self._legacy_choice(request.function_call)
+            if self.legacy:
+                return chosen
+            if self.tools:
+                self._notes.warn("function_call", "there are no functions")
         raw = request.tool_choice
         if not given(raw):
             return Chosen("auto")
@@ -227,6 +233,8 @@ class Toolbox:
             if word not in ("auto", "none"):
                 raise _wrong_choice(word, "function_call", "'none', 'auto'")
             return Chosen(word)
+        if bytes(raw)[:1] != b"{":
+            raise wrong_type(raw, "function_call", "a string or an object")
         named: shapes.Named = _names.read(raw, "function_call", self._notes)
         return Chosen("named", self._known(named, "function_call"))
 

@@ -3,7 +3,7 @@
 
 A value that asks for nothing (a penalty of 0, an empty ``logit_bias``) is no reason to warn. Two
 things are refused always, because an answer without them would be another answer: log probabilities
-and audio.
+and what is not text.
 """
 
 from collections.abc import Callable
@@ -41,10 +41,9 @@ def note(request: ChatRequest, notes: Notes) -> None:
         raise _refused("logprobs", "log probabilities are not available")
     if request.top_logprobs:
         raise _refused("top_logprobs", "log probabilities are not available")
-    if "audio" in (request.modalities or ()):
-        raise Failure(
-            "unsupported_value", "Unsupported value: Claude does not speak.", param="modalities"
-        )
+    for wanted in request.modalities or ():
+        if wanted != "text":
+            raise _modality(wanted)
     if given(request.audio):
         raise _refused("audio", "Claude does not speak")
     if not _ignores(request):
@@ -52,6 +51,13 @@ def note(request: ChatRequest, notes: Notes) -> None:
     for name, (asked, reason) in IGNORED.items():
         if asked(request):
             notes.warn(name, reason, "unsupported_parameter")
+
+
+def _modality(wanted: str) -> Failure:
+    words = "Claude does not speak."
+    if wanted != "audio":
+        words = f"'{wanted}'. Supported values are: 'text'."
+    return Failure("unsupported_value", f"Unsupported value: {words}", param="modalities")
 
 
 _ignored_values = attrgetter(*IGNORED)
