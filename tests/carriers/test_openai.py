@@ -60,8 +60,8 @@ def sse(*chunks: Any, done: bool = True, newline: str = "\n") -> bytes:
     return "".join(lines).encode() + (b"data: [DONE]\n\n" if done else b"")
 
 
-def read(data: bytes, cuts: list[int]) -> list[Event]:
-    reader, events = Reader(), []
+def read(data: bytes, cuts: list[int], *, fast: bool = True) -> list[Event]:
+    reader, events = Reader(fast=fast), []
     edges = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
     for start, end in itertools.pairwise(edges):
         events += reader.feed(data[start:end])

@@ -8,7 +8,7 @@ said. Of several choices the first is read.
 
 from collections.abc import Mapping
 
-from dragoman.carriers.openai import chunks
+from dragoman.carriers.openai import chunks, repeated
 from dragoman.carriers.openai.errors import error_event, stream_failure
 from dragoman.carriers.openai.lanes import Lanes
 from dragoman.carriers.openai.usage import read_usage
@@ -28,10 +28,15 @@ _TRUNCATED = UpstreamError("stream_truncated", "no finish_reason")
 
 
 class Reader:
-    """Bytes in, events out (``registry.Reader``)."""
+    """Bytes in, events out (``registry.Reader``).
 
-    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+    ``fast=False`` leaves out the short way of :mod:`repeated`, for tests.
+    """
+
+    def __init__(self, names: Mapping[str, str] | None = None, *, fast: bool = True) -> None:
         self._sse = sse.Decoder()
+        self._fast = fast
+        self._repeated: repeated.Repeated | None = None
         self._lanes = Lanes(names)
         self._started = False
         self._reason: str | None = None
@@ -44,12 +49,40 @@ class Reader:
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes. Raises Failure ``upstream_nonsense``."""
         events: list[Event] = []
-        at = 0
+        at = self._take_repeated(data, 0, events)
         while at < len(data) and not self.done:
+            begin = at if self._sse.between else -1
             framed, at = self._sse.take(data, at)
-            if framed is not None:
-                self._event(framed, events)
+            if framed is None:
+                continue
+            chunk = self._event(framed, events)
+            if self._fast and chunk is not None and begin >= 0 and not self.done:
+                self._repeated = repeated.learn(data[begin:at], chunk) or self._repeated
+                at = self._take_repeated(data, at, events)
         return events
+
+    def _take_repeated(self, data: bytes, at: int, events: list[Event]) -> int:
+        """All chunks from ``at`` that are like the one learnt from; returns where they end."""
+        like = self._repeated
+        if like is None or not self._sse.between:
+            return at
+        lead, tail, rest, kind = like
+        skip, match = len(lead), repeated.LITERAL.match
+        while data.startswith(lead, at) and (found := match(data, at + skip)):
+            literal, end = found[0], found.end()
+            if not data.startswith(tail, end) or not (literal.isascii() or jsonio.is_utf8(literal)):
+                break
+            end += len(tail)
+            if rest:
+                padding = repeated.PADDING.match(data, end)
+                end = padding.end() if padding else end
+                if not data.startswith(rest, end):
+                    break
+                end += len(rest)
+            at = end
+            if len(literal) > 2:
+                self._lanes.say(kind, literal, events)
+        return at
 
     def close(self) -> list[Event]:
         """The bytes are at their end: what was held back. Raises Failure."""
@@ -62,19 +95,23 @@ class Reader:
             self._end(events)
         return events
 
-    def _event(self, framed: sse.Event, events: list[Event]) -> None:
+    def _event(self, framed: sse.Event, events: list[Event]) -> chunks.Chunk | None:
+        """Read one event; gives back the chunk that it is, where it is one as it stands."""
         data = framed.data
         if data.strip() == DONE:
             self._end(events)
-            return
+            return None
         if not jsonio.is_utf8(data):
             raise _nonsense("not UTF-8", data)
         try:
             try:
-                self._chunk(chunks.decoder.decode(data), events)
+                chunk = chunks.decoder.decode(data)
+                self._chunk(chunk, events)
+                return chunk
             except jsonio.Malformed:
                 mended = jsonio.without_lone_surrogates(data)
                 self._chunk(chunks.decoder.decode(mended), events)
+                return None
         except jsonio.Mismatch as error:
             raise _nonsense(f"{error.reason} at {error.path!r}", data) from None
         except jsonio.Malformed as error:
