@@ -224,7 +224,9 @@ class Passed(Answer):
         whole, self._held = _whole_events(self._held + data)
         if len(self._held) > MAX_EVENT_BYTES:
             raise Failure("upstream_nonsense", "The upstream sent an event without an end.")
-        if self._hides is None and self._alarm.search(whole) is None:
+        # What would be hidden in an event is found in a piece that holds it, too.
+        shown = self._hides is None or not self._hides(whole)
+        if shown and self._alarm.search(whole) is None:
             events = self._reader.feed(whole)
             self._out.append(whole)
             return events
