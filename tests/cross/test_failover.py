@@ -1,0 +1,68 @@
+"""A tool loop that moves: its first turn on one carrier, its second on another.
+
+The first account is overloaded when the results come, so the second one is asked, whatever it
+speaks: the conversation it sees is the one that the first would have seen, signatures included
+where it can take them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cross.differences import unsigned
+from tests.cross.meaning import Answer, Redacted, Refusal, Seen, Thought
+from tests.cross.scenarios import ROWS, Row, meaning, seen
+from tests.cross.upstreams import UPSTREAMS
+from tests.cross.world import Gateway, gateway
+from tests.leak_watch import leak_watch
+
+PAIRS = [
+    (one, other)
+    for one in UPSTREAMS
+    for other in UPSTREAMS
+    if one != other and {one, other} & {"anthropic", "openai"}
+]
+ROW = ROWS["thinking between tools"]
+
+
+def moved(row: Row, first: str, second: str, *, stream: bool) -> Seen:
+    """What the second account sees of the second turn."""
+    sent = seen(row, 1, UPSTREAMS[second].ids[row.asked.model], stream=stream)
+    if second == "openai":
+        return unsigned(sent)
+    if first == "openai":
+        # Nobody signed what was thought there, and Claude takes nothing else back.
+        turns = [
+            (role, tuple(part for part in parts if not isinstance(part, Thought | Redacted)))
+            for role, parts in sent.turns
+        ]
+        return sent._replace(turns=tuple(turns))
+    return sent
+
+
+async def loop(running: Gateway, pair: tuple[str, str], dialect: str, *, stream: bool) -> Any:
+    """What was understood of both turns, and what the second account saw."""
+    one, other = (running.stages[name] for name in pair)
+    client = running.clients[dialect]
+    begun, ended = ROW.said
+    assert isinstance(ended, Answer)
+    one.says(begun, Refusal("overloaded"))
+    other.says(ended)
+    async with running.logging() as lines:
+        first = await client.ask(ROW.asked, [], stream=stream)
+        past = [*first.echo, *client.results(ROW.results)]
+        second = await client.ask(ROW.asked, past, stream=stream)
+    assert len(one.seen) == 2
+    assert [line["account"] for line in lines] == list(pair)
+    return first.meaning, second.meaning, other.seen
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+async def test_a_loop_moves_to_another_carrier(tmp_path: Path, pair: tuple[str, str]) -> None:
+    async with leak_watch(), gateway(tmp_path, *pair) as running:
+        for dialect in running.clients:
+            for stream in (False, True):
+                found = await loop(running, pair, dialect, stream=stream)
+                begun, ended = (meaning(said, stream=stream) for said in ROW.said)
+                assert found == (begun, ended, [moved(ROW, *pair, stream=stream)]), dialect

@@ -1,0 +1,253 @@
+"""Upstreams of every carrier: what an account of theirs is, how they answer on their own wire, and
+what they understand of a request."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests import aws_frames
+from tests.cross import anthropic_wire, openai_wire
+from tests.cross.meaning import Answer, Broken, Refusal, Said, Seen
+from tests.gateway.harness import LAST_CHUNK, STREAM_HEAD, response
+from tests.scripted_upstream import Request
+
+OPUS, HAIKU = "claude-opus-5", "claude-haiku-4-5-20251001"
+AWS_KEYS = {
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+}
+
+
+class Upstream(NamedTuple):
+    """One column of the table."""
+
+    account: Callable[[str], dict[str, Any]]
+    """(its address) → the account."""
+    ids: dict[str, str]
+    """The catalogue's models → its own ids."""
+    read: Callable[[Request], Seen]
+    whole: Callable[[Said], bytes]
+    stream: Callable[[Said], bytes]
+
+    def answer(self, said: Said, seen: Seen) -> bytes:
+        return (self.stream if seen.stream else self.whole)(said)
+
+
+def sse(events: list[bytes]) -> bytes:
+    """Server-sent events as a response, each a chunk."""
+    chunks = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
+    return STREAM_HEAD + b"".join(chunks) + LAST_CHUNK
+
+
+def named(event: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps(event).encode())
+
+
+def framed(frames: list[bytes]) -> bytes:
+    """Event-stream frames as a response."""
+    data = b"".join(frames)
+    head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
+    return f"{head}content-length: {len(data)}\r\n\r\n".encode() + data
+
+
+def cut_off(body: bytes) -> bytes:
+    """A whole answer of which the second half never comes."""
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    return head.encode() + b"\r\nconnection: close\r\n\r\n" + body[: len(body) // 2]
+
+
+# Anthropic's own words, and who else uses them.
+
+_STATUS = {"throttled": 429, "overloaded": 529, "rejected": 400}
+_TYPE = {
+    "throttled": "rate_limit_error",
+    "overloaded": "overloaded_error",
+    "rejected": "invalid_request_error",
+}
+OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+
+
+def _messages_error(said: Refusal) -> bytes:
+    error = {"type": _TYPE[said.kind], "message": said.message}
+    body = {"type": "error", "error": error, "request_id": "req_1"}
+    return response(_STATUS[said.kind], json.dumps(body).encode())
+
+
+def _messages_whole(said: Said) -> bytes:
+    if isinstance(said, Refusal):
+        return _messages_error(said)
+    if isinstance(said, Broken):
+        return cut_off(anthropic_wire.message(Answer((said.text,))))
+    return response(200, anthropic_wire.message(said))
+
+
+def _messages_stream(said: Said) -> bytes:
+    if isinstance(said, Refusal):
+        return _messages_error(said)
+    if isinstance(said, Broken):
+        begun = anthropic_wire.begun(said)
+        return sse([named(event) for event in [*begun, OVERLOADED]])
+    return sse([named(event) for event in anthropic_wire.events(said)])
+
+
+def _messages_read(request: Request) -> Seen:
+    body = json.loads(request.body)
+    return anthropic_wire.read(body, body["model"], stream=body.get("stream", False))
+
+
+# Bedrock: the model in the path, frames, exceptions.
+
+_EXCEPTION = {
+    "throttled": (429, "ThrottlingException"),
+    "overloaded": (503, "ServiceUnavailableException"),
+    "rejected": (400, "ValidationException"),
+}
+
+
+def _bedrock_error(said: Refusal) -> bytes:
+    status, name = _EXCEPTION[said.kind]
+    body = json.dumps({"message": said.message}).encode()
+    return response(status, body, f"x-amzn-errortype: {name}:http://internal.amazon.com/")
+
+
+def _bedrock_whole(said: Said) -> bytes:
+    return _bedrock_error(said) if isinstance(said, Refusal) else _messages_whole(said)
+
+
+def _bedrock_stream(said: Said) -> bytes:
+    if isinstance(said, Refusal):
+        return _bedrock_error(said)
+    if isinstance(said, Broken):
+        told = aws_frames.exception("serviceUnavailableException", b'{"message":"Overloaded"}')
+        begun = anthropic_wire.begun(said)
+        return framed([*[aws_frames.chunk(json.dumps(one).encode()) for one in begun], told])
+    events = anthropic_wire.events(said)
+    return framed([aws_frames.chunk(json.dumps(event).encode()) for event in events])
+
+
+def _bedrock_read(request: Request) -> Seen:
+    body = json.loads(request.body)
+    assert body["anthropic_version"] == "bedrock-2023-05-31"
+    assert not {"model", "stream"} & set(body)
+    _, _, model, action = request.target.split("/")
+    assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+    streams = {"invoke": False, "invoke-with-response-stream": True}
+    return anthropic_wire.read(body, model, stream=streams[action])
+
+
+# Vertex: the model in the path, Google's errors.
+
+_GOOGLE = {
+    "throttled": (429, "RESOURCE_EXHAUSTED"),
+    "overloaded": (503, "UNAVAILABLE"),
+    "rejected": (400, "INVALID_ARGUMENT"),
+}
+
+
+def _vertex_error(said: Refusal) -> bytes:
+    status, name = _GOOGLE[said.kind]
+    error = {"code": status, "message": said.message, "status": name}
+    return response(status, json.dumps({"error": error}).encode())
+
+
+def _vertex_whole(said: Said) -> bytes:
+    return _vertex_error(said) if isinstance(said, Refusal) else _messages_whole(said)
+
+
+def _vertex_stream(said: Said) -> bytes:
+    return _vertex_error(said) if isinstance(said, Refusal) else _messages_stream(said)
+
+
+def _vertex_read(request: Request) -> Seen:
+    body = json.loads(request.body)
+    assert body["anthropic_version"] == "vertex-2023-10-16"
+    assert "model" not in body
+    model, _, action = request.target.rpartition("/")[2].partition(":")
+    stream = {"rawPredict": False, "streamRawPredict": True}[action]
+    assert body.get("stream", False) is stream
+    return anthropic_wire.read(body, model, stream=stream)
+
+
+# Servers that speak Chat Completions.
+
+_WORDS = {
+    "throttled": (429, "rate_limit_error", "rate_limit_exceeded"),
+    "overloaded": (503, "server_error", "overloaded"),
+    "rejected": (400, "invalid_request_error", "invalid_value"),
+}
+
+
+def _openai_error(said: Refusal) -> bytes:
+    status, kind, code = _WORDS[said.kind]
+    error = {"message": said.message, "type": kind, "param": None, "code": code}
+    return response(status, json.dumps({"error": error}).encode())
+
+
+def _openai_whole(said: Said) -> bytes:
+    if isinstance(said, Refusal):
+        return _openai_error(said)
+    if isinstance(said, Broken):
+        return cut_off(openai_wire.completion(Answer((said.text,))))
+    return response(200, openai_wire.completion(said))
+
+
+def _openai_stream(said: Said) -> bytes:
+    if isinstance(said, Refusal):
+        return _openai_error(said)
+    if isinstance(said, Broken):
+        error = {"message": "Overloaded", "type": "server_error", "code": "overloaded"}
+        chunks = [*openai_wire.begun(said), {"error": error}]
+        return sse([b"data: %b\n\n" % json.dumps(one).encode() for one in chunks])
+    chunks = [json.dumps(one) for one in openai_wire.chunks(said)]
+    return sse([f"data: {one}\n\n".encode() for one in [*chunks, "[DONE]"]])
+
+
+def _openai_read(request: Request) -> Seen:
+    assert request.target == "/v1/chat/completions"
+    return openai_wire.read(json.loads(request.body))
+
+
+def _account(provider: str, path: str = "", **fields: Any) -> Callable[[str], dict[str, Any]]:
+    def made(url: str) -> dict[str, Any]:
+        key = {} if "aws_access_key_id" in fields else {"api_key": "sk-upstream"}
+        address = {"provider": provider, "base_url": url + path}
+        return {**address, **key, **fields, "never_disable": True}
+
+    return made
+
+
+_REGION: dict[str, Any] = {"region": "eu-west-1", **AWS_KEYS}
+_MESSAGES = (_messages_read, _messages_whole, _messages_stream)
+_THEIRS = {OPUS: "anthropic/claude-opus-5", HAIKU: "anthropic/claude-haiku-4.5"}
+_CLOUD = {OPUS: OPUS, HAIKU: "claude-haiku-4-5"}
+
+UPSTREAMS: dict[str, Upstream] = {
+    "anthropic": Upstream(_account("anthropic"), {OPUS: OPUS, HAIKU: HAIKU}, *_MESSAGES),
+    "bedrock": Upstream(
+        _account("bedrock", **_REGION),
+        {OPUS: f"eu.anthropic.{OPUS}", HAIKU: f"eu.anthropic.{HAIKU}-v1:0"},
+        _bedrock_read,
+        _bedrock_whole,
+        _bedrock_stream,
+    ),
+    "bedrock-messages": Upstream(
+        _account("bedrock", "/anthropic", bedrock_api="messages", **_REGION),
+        {OPUS: f"anthropic.{OPUS}", HAIKU: "anthropic.claude-haiku-4-5"},
+        *_MESSAGES,
+    ),
+    "vertex": Upstream(
+        _account("vertex", region="global", project="a-project"),
+        {OPUS: OPUS, HAIKU: "claude-haiku-4-5@20251001"},
+        _vertex_read,
+        _vertex_whole,
+        _vertex_stream,
+    ),
+    "foundry": Upstream(_account("foundry", "/anthropic"), _CLOUD, *_MESSAGES),
+    "openai": Upstream(
+        _account("openai", "/v1", model_ids=_THEIRS),
+        _THEIRS,
+        _openai_read,
+        _openai_whole,
+        _openai_stream,
+    ),
+}
