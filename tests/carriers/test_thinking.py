@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from msgspec import UNSET, Raw
 
-from dragoman.carriers import anthropic
+from dragoman.carriers import anthropic, bedrock, vertex
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
 from dragoman.dialects import chat
 from dragoman.errors import Failure
+from dragoman.hub import request as hub
 from dragoman.hub.request import Message, Request, Text, Thinking, ThinkingConfig
 
 CATALOGUE = Catalogue()
@@ -158,3 +159,34 @@ def test_a_request_without_thinking_stays_as_it_is() -> None:
     before = anthropic.prepare(request)
     assert not anthropic.ease(request, refused(BOUND))
     assert anthropic.prepare(request) == before
+
+
+UNSIGNED = hub.Thinking(Raw(b'"Hm."'), Raw(b'""'))
+
+
+def test_what_nobody_signed_never_goes_to_claude() -> None:
+    """Wherever it is served, and whether its bytes are the client's own or not."""
+    call = hub.ToolUse("toolu_1", "f", Raw(b'{"signature":""}'))
+    result = hub.Message("user", [hub.ToolResult("toolu_1")])
+    alone = hub.Message("assistant", [UNSIGNED])
+    question = hub.Message("user", [hub.Text(Raw(b'"x"'))])
+    turns = [question, hub.Message("assistant", [call, UNSIGNED]), result, alone, question]
+    request = hub.Request("claude-opus-4-6", 9, messages=turns)
+    row = Catalogue().resolve("claude-opus-4-6").model
+    for prepare in (anthropic.to_wire, bedrock.prepare, vertex.prepare):
+        sent = jsonio.decode(prepare(request, "claude-opus-4-6", row).body)["messages"]
+        assert [len(message["content"]) for message in sent] == [1, 1, 1, 1]
+        assert sent[1]["content"][0]["input"] == {"signature": ""}
+    assert request.messages == turns
+    body = jsonio.encode(request)
+    passed = jsonio.decode(anthropic.verbatim(body, "", (), "").body)
+    assert passed == jsonio.decode(anthropic.to_wire(request, "claude-opus-4-6", row).body)
+
+
+def test_bytes_without_unsigned_thinking_are_the_very_same() -> None:
+    for body in (
+        b'{"model": "m", "messages": [{"role": "user", "content": "\\"signature\\":\\"\\""}]}',
+        b'{"messages":[{"role":"assistant","content":[{"type":"thinking","signature":"S"}]}]}',
+        b'{"messages":[{"role":"user","content":[{"type":"thinking","signature":""}]}]}',
+    ):
+        assert anthropic.signed_bytes(body) is body

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 from openai._types import omit
@@ -265,7 +265,34 @@ def said(message: Reply) -> list[dict[str, Any]]:
     return [one for one in made if one["type"] != "text" or one["text"].strip()]
 
 
+USAGE = {"input_tokens": 1, "output_tokens": 1}
+WHOLE: Events = [
+    {"type": "message_start", "message": {"id": "msg_1", "model": "m", "usage": USAGE}},
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": USAGE},
+    {"type": "message_stop"},
+]
+BETWEEN_CALLS: Events = [
+    event
+    for at, (kind, delta) in enumerate(
+        [
+            ({"type": "tool_use", "id": "toolu_0", "name": "f", "input": {}}, None),
+            ({"type": "text", "text": ""}, {"type": "text_delta", "text": "x"}),
+            ({"type": "thinking", "thinking": "", "signature": ""},
+             {"type": "signature_delta", "signature": "EqQ="}),
+            ({"type": "tool_use", "id": "toolu_3", "name": "f", "input": {}}, None),
+        ]
+    )
+    for event in (
+        {"type": "content_block_start", "index": at, "content_block": kind},
+        *([{"type": "content_block_delta", "index": at, "delta": delta}] if delta else []),
+        {"type": "content_block_stop", "index": at},
+    )
+]  # fmt: skip
+"""A call, a text and a thought, and another call."""
+
+
 @given(streams())
+@example([*WHOLE[:1], *BETWEEN_CALLS, *WHOLE[1:]])
 @settings(max_examples=cases(100))
 def test_an_answer_comes_back_as_it_was_said(made: Events):
     """Output items sent back as input become the blocks they were made of: thinking with its

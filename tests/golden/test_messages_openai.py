@@ -1,8 +1,9 @@
-"""Messages ⇄ an OpenAI-compatible server, case by case (protocol.md §6b to §6d).
+"""Messages and Responses ⇄ an OpenAI-compatible server, case by case (protocol.md §6b to §6e).
 
-A case is a folder of ``messages-openai/``: ``request.json`` → ``upstream.json`` (or
-``error.json``), ``upstream-reply.json`` → ``reply.json``, ``upstream.sse`` → ``events.sse``, the
-last also one byte at a time.
+A case is a folder of ``messages-openai/`` or ``responses-openai/``: ``request.json`` →
+``upstream.json`` (or ``error.json``), ``upstream-reply.json`` → ``reply.json``, ``upstream.sse`` →
+``events.sse``, the last also one byte at a time; ``style.txt`` names the server's style (``plain``
+without), ``warnings.json`` what could not be done.
 """
 
 from pathlib import Path
@@ -10,44 +11,59 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dragoman.carriers.registry import OPENAI
+from dragoman.carriers.registry import OPENAI, Carrier
 from dragoman.catalogue import override
 from dragoman.catalogue.catalogue import Catalogue
 from dragoman.codec import jsonio
-from dragoman.dialects import messages
 from dragoman.dialects.chat import Parsed
+from dragoman.dialects.registry import MESSAGES, RESPONSES, Dialect
 from dragoman.errors import Failure
 from dragoman.hub.events import UpstreamError
 from dragoman.hub.usage import Usage
 from dragoman.hub.wire import Wire
 from dragoman.record import fold
 
-HERE = Path(__file__).parent / "messages-openai"
+HERE = Path(__file__).parent
 CATALOGUE = Catalogue(overrides=[override.foreign("gpt-next")])
-CASES = sorted(path.name for path in HERE.iterdir())
-CARRIER = OPENAI["plain"]
+DIALECTS = {"messages-openai": MESSAGES, "responses-openai": RESPONSES}
+CASES = sorted(
+    path.relative_to(HERE).as_posix() for folder in DIALECTS for path in (HERE / folder).iterdir()
+)
+CREATED = 1_700_000_000
+
+
+def carrier_of(case: Path) -> Carrier:
+    style = case / "style.txt"
+    return OPENAI[style.read_text().strip() if style.exists() else "plain"]
+
+
+def dialect_of(case: Path) -> Dialect:
+    return DIALECTS[case.parent.name]
 
 
 def sent(case: Path) -> tuple[Parsed, Wire]:
     body = jsonio.compact((case / "request.json").read_bytes())
-    parsed = messages.parse(body, CATALOGUE, strict=False)
-    assert parsed.later is not None
-    parsed.later.translate()
-    return parsed, CARRIER.prepare(parsed.request, "theirs", parsed.model, ())
+    parsed = dialect_of(case).parse(body, CATALOGUE, strict=False)
+    if parsed.later is not None:
+        parsed.later.translate()
+    wire = carrier_of(case).prepare(parsed.request, "theirs", parsed.model, ())
+    parsed.warnings += wire.warnings
+    return parsed, wire
 
 
 def streamed(case: Path, size: int) -> bytes:
     parsed, wire = sent(case)
     data = (case / "upstream.sse").read_bytes()
-    reader = CARRIER.reader() if wire.names is None else CARRIER.reader(wire.names)
-    writer, usage = messages.StreamWriter(parsed, 0), Usage()
+    carrier = carrier_of(case)
+    reader = carrier.reader() if wire.names is None else carrier.reader(wire.names)
+    writer, usage = dialect_of(case).writer(parsed, CREATED, 0), Usage()
     out = b""
     try:
         for at in range(0, len(data), size):
             events = reader.feed(data[at : at + size])
             if events and isinstance(last := events[-1], UpstreamError):
                 out += writer.feed(events[:-1])
-                raise CARRIER.stream_failure(last)
+                raise carrier.stream_failure(last)
             fold(usage, events)
             out += writer.feed(events)
         if not reader.done:
@@ -64,15 +80,17 @@ def outcome(case: Path) -> dict[str, bytes]:
     try:
         parsed, wire = sent(case)
     except Failure as failure:
-        return {"error.json": messages.error_body(failure)}
+        return {"error.json": dialect_of(case).error_body(failure)}
     found["upstream.json"] = wire.body
+    if parsed.warnings:
+        found["warnings.json"] = jsonio.encode(parsed.warnings)
     answer = case / "upstream-reply.json"
     if answer.exists():
-        read, body = CARRIER.read_reply, jsonio.compact(answer.read_bytes())
+        read, body = carrier_of(case).read_reply, jsonio.compact(answer.read_bytes())
         reply = read(body) if wire.names is None else read(body, wire.names)
         usage = Usage()
         usage.fold(reply.usage)
-        found["reply.json"] = messages.reply(parsed, [reply], 0, usage)
+        found["reply.json"] = dialect_of(case).reply(parsed, [reply], CREATED, usage)
     if (case / "upstream.sse").exists():
         found["events.sse"] = streamed(case, 1 << 20)
         assert streamed(case, 1) == found["events.sse"]
@@ -83,7 +101,7 @@ def outcome(case: Path) -> dict[str, bytes]:
 def test_case(name: str, update_golden: bool) -> None:
     case = HERE / name
     found = outcome(case)
-    for file in ("upstream.json", "error.json", "reply.json", "events.sse"):
+    for file in ("upstream.json", "error.json", "warnings.json", "reply.json", "events.sse"):
         data = found.get(file)
         if data is not None and file.endswith(".json"):
             data = msgspec.json.format(data, indent=2) + b"\n"

@@ -47,7 +47,7 @@ def without_model(request: Request, opening: bytes, *, stream: bool) -> bytes:
     ``stream``: whether the body says if the answer is to be a stream. The same request gives the
     same bytes.
     """
-    marked = explicit_marks(request)
+    marked = explicit_marks(anthropic.signed_only(request))
     # A service tier buys from Anthropic what the clouds sell in other ways; both its values are
     # what they do anyway.
     bare = structs.replace(marked, model="", service_tier=UNSET)

@@ -11,7 +11,7 @@ from dragoman.carriers.anthropic.reader import Reader
 from dragoman.carriers.anthropic.reply import read_reply
 from dragoman.carriers.anthropic.sending import to_wire, verbatim
 from dragoman.carriers.anthropic.thinking import about_thinking, betas, ease
-from dragoman.codec import jsonio
+from dragoman.carriers.anthropic.unsigned import encoded, signed_bytes, signed_only
 from dragoman.hub.request import Request
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "read_error",
     "read_reply",
     "reset_s",
+    "signed_bytes",
+    "signed_only",
     "stream_failure",
     "to_wire",
     "verbatim",
@@ -37,4 +39,4 @@ VERSION = "2023-06-01"
 
 def prepare(request: Request) -> bytes:
     """The upstream body. The same request gives the same bytes."""
-    return jsonio.encode(request)
+    return encoded(request)

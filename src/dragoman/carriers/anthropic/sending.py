@@ -2,8 +2,9 @@
 own bytes."""
 
 from dragoman.carriers.anthropic.thinking import betas as needed
+from dragoman.carriers.anthropic.unsigned import encoded, signed_bytes
 from dragoman.catalogue.model import Model
-from dragoman.codec import jsonio, splice
+from dragoman.codec import splice
 from dragoman.hub.request import Request
 from dragoman.hub.wire import Wire
 
@@ -14,10 +15,10 @@ def to_wire(request: Request, wire_id: str, row: Model, betas: tuple[str, ...] =
     """The upstream request (``registry.Prepare``)."""
     if wire_id != request.model:
         given, request.model = request.model, wire_id
-        body = jsonio.encode(request)
+        body = encoded(request)
         request.model = given
     else:
-        body = jsonio.encode(request)
+        body = encoded(request)
     own = needed(request, row)
     if own or betas:
         return Wire(PATH, body, beta_line((*own, *[one for one in betas if one not in own])))
@@ -25,11 +26,11 @@ def to_wire(request: Request, wire_id: str, row: Model, betas: tuple[str, ...] =
 
 
 def verbatim(body: bytes, wire_id: str, betas: tuple[str, ...], version: str = "") -> Wire:
-    """A messages client's own bytes (``registry.Verbatim``)."""
+    """A client's own bytes (``registry.Verbatim``), but for thinking that nobody signed."""
     headers = beta_line(betas)
     if version:
         headers += b"anthropic-version: %b\r\n" % version.encode()
-    return Wire(PATH, splice.with_model(body, wire_id), headers)
+    return Wire(PATH, splice.with_model(signed_bytes(body), wire_id), headers)
 
 
 def beta_line(betas: tuple[str, ...]) -> bytes:

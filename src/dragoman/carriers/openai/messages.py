@@ -7,7 +7,7 @@ spliced, never decoded.
 
 from collections.abc import Sequence
 
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.carriers.openai.names import Names, call_id
 from dragoman.carriers.openai.shapes import (
@@ -34,6 +34,8 @@ _LINE = b'"\\n"'
 _ERROR = b'"Error: "'
 _SEE = b'"(image, see the next message)"'
 _EMPTY = Raw(b'""')
+_REMINDER = (b'"<system-reminder>\\n"', b'"\\n</system-reminder>"')
+"""Around a system text that stands in a user's message."""
 
 
 class _Other(Struct, gc=False):
@@ -65,6 +67,8 @@ class Conversation:
         self.messages: list[Message] = []
         self._style = style
         self._names = names
+        self._held: list[Part] = []
+        """Reminders that wait for a user's message."""
 
     def system(self, texts: Sequence[hub.Text]) -> None:
         """The system prompt as one message."""
@@ -77,9 +81,31 @@ class Conversation:
         if message.role == "assistant":
             self._assistant(message.content)
         elif message.role == "system":
-            self.system([one for one in message.content if isinstance(one, hub.Text)])
+            self._in_the_middle([one for one in message.content if isinstance(one, hub.Text)])
         else:
             self._user(message.content)
+
+    def close(self) -> None:
+        """All messages are in."""
+        if self._held:
+            held, self._held = self._held, []
+            self.messages.append(Message("user", _content(held)))
+
+    def _in_the_middle(self, texts: Sequence[hub.Text]) -> None:
+        """A system message behind others: as it is, or as reminders at the head of the user's
+        message before it, else of the one behind it."""
+        if self._style.mid_system or not self.messages:
+            self.system(texts)
+            return
+        before, behind = _REMINDER
+        made: list[Part] = [
+            TextPart(Raw(jsonio.join([before, bytes(one.text), behind]))) for one in texts
+        ]
+        last = self.messages[-1]
+        if last.role == "user" and not self._held:
+            last.content = _content([*made, *_parts_of(last.content)])
+        else:
+            self._held += made
 
     def _user(self, blocks: Sequence[hub.Block]) -> None:
         parts: list[Part] = []
@@ -88,12 +114,10 @@ class Conversation:
                 self._result(block, parts)
             else:
                 parts += self._parts(block)
-        if not parts:
-            return
-        only = parts[0]
-        plain = len(parts) == 1 and isinstance(only, TextPart)
-        content = only.text if plain and isinstance(only, TextPart) else parts
-        self.messages.append(Message("user", content))
+        if self._held:
+            parts, self._held = [*self._held, *parts], []
+        if parts:
+            self.messages.append(Message("user", _content(parts)))
 
     def _result(self, result: hub.ToolResult, later: list[Part]) -> None:
         """A tool message; pictures come with what the user says after it."""
@@ -113,6 +137,7 @@ class Conversation:
         self.messages.append(made)
 
     def _assistant(self, blocks: Sequence[hub.Block]) -> None:
+        self.close()
         texts: list[bytes] = []
         thoughts: list[bytes] = []
         calls: list[Call] = []
@@ -157,6 +182,18 @@ class Conversation:
             raise unsupported("documents but texts")
         title = Raw(b'"document.pdf"') if document.title is UNSET else document.title
         return [FilePart(File(title, _url(source)))]
+
+
+def _content(parts: list[Part]) -> Raw | list[Part]:
+    """Parts as content: one text is a string, as every server takes it."""
+    only = parts[0]
+    return only.text if len(parts) == 1 and isinstance(only, TextPart) else parts
+
+
+def _parts_of(content: Raw | list[Part] | UnsetType) -> list[Part]:
+    if isinstance(content, list):
+        return content
+    return [] if isinstance(content, UnsetType) else [TextPart(content)]
 
 
 def _other(block: Raw) -> list[Part]:

@@ -55,6 +55,7 @@ def prepare(
         conversation.system(request.system)
     for message in request.messages:
         conversation.add(message)
+    conversation.close()
     body = shapes.Body(wire_id, conversation.messages)
     if request.tools is not UNSET and request.tools:
         body.tools = [_tool(tool, fitted) for tool in request.tools]
@@ -75,13 +76,13 @@ def prepare(
     return Wire(PATH, jsonio.encode(body), names=fitted.back or None, warnings=tuple(warnings))
 
 
-def verbatim(body: bytes, wire_id: str, betas: tuple[str, ...], version: str) -> Wire:
+def verbatim(body: bytes, wire_id: str, betas: tuple[str, ...], version: str, row: Model) -> Wire:
     """A chat client's own bytes (``registry.Verbatim``).
 
     A stream is asked for its usage, also where the client did not: it is needed for the books.
     What it says of it is then kept from the client.
     """
-    del betas, version  # Anthropic's alone
+    del betas, version, row  # Anthropic's alone
     sent = splice.with_model(body, wire_id)
     asked = _streamed.decode(body)
     if not asked.stream:

@@ -26,12 +26,19 @@ class Style(NamedTuple):
     """The sampling parameter ``top_k`` is known."""
     stops: int
     """Most stop sequences."""
+    mid_system: bool
+    """Messages of role ``system`` may stand anywhere. Many templates of open models refuse one that
+    is not the first."""
 
 
-OPENAI = Style("openai", "max_completion_tokens", "reasoning_effort", "xhigh", "", True, False, 4)
-OPENROUTER = Style("openrouter", "max_tokens", "reasoning", "xhigh", "reasoning", True, True, 16)
+OPENAI = Style(
+    "openai", "max_completion_tokens", "reasoning_effort", "xhigh", "", True, False, 4, True
+)
+OPENROUTER = Style(
+    "openrouter", "max_tokens", "reasoning", "xhigh", "reasoning", True, True, 16, True
+)
 PLAIN = Style(
-    "plain", "max_tokens", "reasoning_effort", "high", "reasoning_content", False, False, 16
+    "plain", "max_tokens", "reasoning_effort", "high", "reasoning_content", False, False, 16, False
 )
 """DeepSeek, Moonshot, Qwen, vLLM, SGLang and most others: what they think comes and goes back as
 ``reasoning_content``; fields that one of them does not know are ignored."""

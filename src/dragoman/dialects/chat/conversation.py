@@ -18,7 +18,7 @@ from dragoman.dialects.chat import content, marks, reasoning
 from dragoman.dialects.chat.calls import Calls
 from dragoman.dialects.chat.names import Names
 from dragoman.dialects.chat.parsed import Notes
-from dragoman.dialects.chat.shapes import Message, given
+from dragoman.dialects.chat.shapes import Begun, Message, given
 from dragoman.dialects.chat.texts import (
     TEXT,
     checked,
@@ -30,7 +30,7 @@ from dragoman.dialects.chat.texts import (
 )
 from dragoman.errors import Failure
 from dragoman.hub import request as hub
-from dragoman.hub.request import Block, Document, Text, TextSource, ToolUse
+from dragoman.hub.request import Block, Document, Text, TextSource, Thinking, ToolUse
 
 OPENING = Raw(b'"(conversation start)"')
 """Stands for the user where a conversation begins with the assistant: a user must come first."""
@@ -101,6 +101,9 @@ class Conversation:
             )
         if self.messages[-1].role != "assistant":
             return False
+        if isinstance(self.messages[-1].content[-1], Thinking):
+            # What nobody signed is no beginning of an answer.
+            self.messages[-1].content.pop()
         if self._model.prefill:
             self._trim_prefill()
             return True
@@ -123,6 +126,8 @@ class Conversation:
         messages = self.messages
         if messages and messages[-1].role == role:
             content = messages[-1].content
+            if isinstance(content[-1], Thinking):
+                found.append(content.pop())  # what nobody signed stays last
             self.joins.append((len(messages) - 1, len(content), self._at))
             content.extend(found)
             return
@@ -193,8 +198,10 @@ class Conversation:
         self._append("user", list(found))
 
     def _assistant(self, message: Message) -> None:
-        if self._calls.pending and not (message.tool_calls and self._calls.unanswered):
-            self._settle()
+        if self._calls.pending:
+            more = bool(message.tool_calls) or isinstance(message, Begun)
+            if not more or not self._calls.unanswered:
+                self._settle()
         said: list[Text | ToolUse] = [*self._texts(message)]
         if not said and given(message.refusal):
             refusal = checked(message.refusal, f"messages[{self._at}].refusal")
@@ -207,7 +214,12 @@ class Conversation:
         if message.thinking_blocks:
             marks.of_thinking(message, f"messages[{self._at}]", self._notes)
         if said:
-            self._append("assistant", reasoning.interleave(reasoning.signed(message), said))
+            found = reasoning.interleave(reasoning.signed(message), said)
+            thought = reasoning.unsigned(message)
+            if thought is not None:
+                # Last, so that places hold for those who leave it out.
+                found.append(thought)
+            self._append("assistant", found)
 
     def _settle(self) -> None:
         """Close the turn of results, and let in what had to wait for them."""

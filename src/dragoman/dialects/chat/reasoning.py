@@ -1,8 +1,9 @@
 """Thinking that comes back: ``thinking_blocks`` and ``reasoning_details`` → signed blocks.
 
-Only what is signed goes upstream, byte for byte (protocol.md §0.6); unsigned reasoning is dropped
-and never becomes text. Where a block's ``index`` says that other blocks stood before it, it returns
-to its place: between calls, as the model wrote it.
+Only what is signed goes to Claude, byte for byte (protocol.md §0.6). What nobody signed is of use
+to upstreams of other kinds alone (:func:`unsigned`): it goes along with an empty signature, those of
+Claude leave it out, and it never becomes text. Where a block's ``index`` says that other blocks
+stood before it, it returns to its place: between calls, as the model wrote it.
 
 A client that sends back calls and no thinking gets what the memory has of that turn:
 :func:`complete` puts it into the client's message as if the client had sent it.
@@ -58,6 +59,19 @@ def _from_details(found: list[ReasoningDetail]) -> Iterable[Signed]:
         elif detail.type == "reasoning.text" and _is_text(detail.signature):
             text = detail.text if _is_string(detail.text) else _EMPTY
             yield detail.index, Thinking(text, detail.signature)
+
+
+def unsigned(message: Message) -> Thinking | None:
+    """What an assistant message holds of thoughts that nobody signed, as one block with an empty
+    signature; ``None`` where there are none, or signed ones, which say the same."""
+    if signed(message):
+        return None
+    found = [block.thinking for block in message.thinking_blocks or () if _is_text(block.thinking)]
+    if not found:
+        found = [raw for raw in (message.reasoning_content, message.reasoning) if _is_text(raw)][:1]
+    if not found:
+        found = [one.text for one in message.reasoning_details or () if _is_text(one.text)]
+    return Thinking(Raw(jsonio.join([bytes(raw) for raw in found])), _EMPTY) if found else None
 
 
 def complete(messages: list[Message], recall: hub.Recall | None) -> bool:

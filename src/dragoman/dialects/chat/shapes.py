@@ -138,6 +138,11 @@ class Message(Shape):
     parsed: Raw = ABSENT
 
 
+class Begun(Message):
+    """A message of the assistant that another of the same turn follows. No client writes one: a
+    dialect does whose turns come in pieces."""
+
+
 class FunctionTool(Shape):
     name: str
     description: Raw = ABSENT

@@ -11,7 +11,7 @@ import re
 from msgspec import Raw
 
 from dragoman.catalogue.catalogue import Catalogue
-from dragoman.codec import jsonio, splice
+from dragoman.codec import jsonio
 from dragoman.dialects.chat import Caching, Parsed, duplicates
 from dragoman.dialects.messages.content import content, system
 from dragoman.dialects.messages.errors import mismatch
@@ -25,8 +25,9 @@ from dragoman.hub.request import Message, Request
 _asked = jsonio.Decoder(Asked)
 _MOST_MESSAGES = 100_000
 _MARK = b'"cache_control"'
-_SIGNED = (b'"signature"', b'"redacted_thinking"')
-_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
+_SIGNED = re.compile(rb'"signature"\s*:\s*"[^"]')
+"""Thinking that nobody signed has an empty one; anybody may read that."""
+_REDACTED = b'"redacted_thinking"'
 _FILE = b'"file_id"'
 _MODEL, _MESSAGES, _STREAM = b'"model"', b'"messages"', b'"stream"'
 _NOTHING = Raw(b"[]")
@@ -76,8 +77,6 @@ def read(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
         raise mismatch(error) from None
     _check(asked, body)
     model, wire_id, warning = catalogue.resolve(asked.model)
-    if _SIGNED[0] in body and _UNSIGNED.search(body):
-        body = _without_unsigned(body, asked)
     limit = -1 if asked.max_tokens is None else asked.max_tokens
     request = Request(wire_id, limit, stream=asked.stream is True)
     try:
@@ -147,42 +146,10 @@ def _is_bound(body: bytes, asked: Asked, *, org_locked: bool) -> bool:
     thinking of some models, a container, an uploaded file."""
     if _FILE in body or (asked.container is not ABSENT and bytes(asked.container) != b"null"):
         return True
-    return org_locked and any([mark in body for mark in _SIGNED])
+    return org_locked and (_REDACTED in body or _SIGNED.search(body) is not None)
 
 
-_said = jsonio.Decoder(list[Raw])
-_blocks = jsonio.Decoder(list[Raw])
 _members = jsonio.Decoder(dict[str, Raw])
-
-
-def _without_unsigned(body: bytes, asked: Asked) -> bytes:
-    """The body without thinking that has an empty signature.
-
-    Clients echo so what an upstream thought that signs nothing, and Anthropic refuses it
-    (protocol.md §6a).
-    """
-    kept: list[Raw] = []
-    changed = False
-    for raw, said in zip(
-        _said.decode(_members.decode(body)["messages"]), asked.messages, strict=True
-    ):
-        blocks = _blocks.attempt(said.content) if said.role == "assistant" else None
-        left = [] if blocks is None else [one for one in blocks if not _is_unsigned(one)]
-        if blocks is None or len(left) == len(blocks):
-            kept.append(raw)
-            continue
-        changed = True
-        if left:
-            kept.append(Raw(splice.with_member(bytes(raw), "content", jsonio.encode(left))))
-    if not changed:
-        return body
-    return splice.with_member(body, "messages", jsonio.encode(kept))
-
-
-def _is_unsigned(block: Raw) -> bool:
-    members = _members.attempt(block) or {}
-    kind, signature = members.get("type", ABSENT), members.get("signature", ABSENT)
-    return bytes(kind) == b'"thinking"' and bytes(signature) == b'""'
 
 
 def _invalid_json(reason: str) -> Failure:

@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from dragoman.codec import jsonio
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
-from dragoman.dialects.chat.shapes import ABSENT, given
+from dragoman.dialects.chat.shapes import ABSENT, ThinkingBlock, given
 from dragoman.dialects.chat.texts import checked, missing, wrong_type
 from dragoman.dialects.responses.places import Origin, Places
 from dragoman.dialects.responses.shapes import Part
 from dragoman.errors import Failure
 
 _parts = Reader(list[Part])
+
+
+class _Thought(Struct):
+    type: str = ""
+    text: Raw = ABSENT
+
+
+_reasoning = jsonio.Decoder(list[_Thought])
+_UNSIGNED = Raw(b'""')
 _TEXTS = frozenset({"input_text", "output_text", "text"})
 _KNOWN = "'input_text', 'output_text', 'refusal', 'input_image', 'input_file'"
 
@@ -43,6 +52,18 @@ def joined(texts: Sequence[tuple[Raw, str]], origin: Origin, places: Places, not
         elif given(raw):
             made += _made(raw, path, origin, places, notes)
     return _array(made)
+
+
+def thoughts(raw: Raw) -> list[ThinkingBlock]:
+    """What a model thought, as servers say it that show it as it is (``reasoning_text``). A summary
+    is not what was thought, and stays out."""
+    parts = _reasoning.attempt(raw) if bytes(raw)[:1] == b"[" else None
+    found = [part.text for part in parts or () if part.type == "reasoning_text"]
+    return [
+        ThinkingBlock("thinking", thinking=text, signature=_UNSIGNED)
+        for text in found
+        if bytes(text)[:1] == b'"' and len(bytes(text)) > 2
+    ]
 
 
 def _made(raw: Raw, path: str, origin: Origin, places: Places, notes: Notes) -> list[bytes]:

@@ -13,6 +13,7 @@ from msgspec import Raw
 from dragoman.dialects.chat.decode import Reader
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import (
+    Begun,
     Call,
     CalledCustom,
     CalledFunction,
@@ -115,8 +116,11 @@ class Talk:
 
     def _reasoning(self, item: Item, path: str) -> None:
         if item.encrypted_content is None:
-            return
-        found = sealed.opened(item.encrypted_content)
+            found = content.thoughts(item.content)
+            if not found:
+                return
+        else:
+            found = sealed.opened(item.encrypted_content)
         if not found:
             note = ("input[].encrypted_content", "not sealed here, left out")
             if note not in self._notes.warnings:
@@ -164,13 +168,14 @@ class Talk:
             # A text behind the last call would part the calls from their results.
             last = run.pop()
             run[-1].texts += last.texts
-        for turn in run:
-            self._assistant(turn)
+        for turn in run[:-1]:
+            self._assistant(turn, Begun)
+        self._assistant(run[-1], Message)
 
-    def _assistant(self, turn: Turn) -> None:
+    def _assistant(self, turn: Turn, kind: type[Message]) -> None:
         origin = Origin(turn.whole, f"{turn.whole}.content", calls=turn.call_paths)
         text = content.joined(turn.texts, origin, self._places, self._notes)
-        message = Message("assistant", text)
+        message = kind("assistant", text)
         if turn.calls:
             message.tool_calls = turn.calls
         if turn.thoughts:

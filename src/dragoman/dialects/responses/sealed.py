@@ -1,8 +1,10 @@
-"""Signed thinking inside ``encrypted_content``, both ways (protocol.md §4e, §6e).
+"""Thinking inside ``encrypted_content``, both ways (protocol.md §4e, §6e).
 
 A reasoning item is the one thing a Responses client sends back as it came, so what Claude signed
 travels in it: base64 of ``{"v":1,"blocks":[…]}`` where a block is ``{"thinking","signature"}`` or
-``{"data"}``. Upstream needs these byte for byte. What is sealed by somebody else is of no use here.
+``{"data"}``. Upstream needs these byte for byte. What an upstream thought that signs nothing
+travels the same way, with an empty signature: DeepSeek and others want it back in a tool loop. What
+is sealed by somebody else is of no use here.
 """
 
 import binascii
@@ -34,7 +36,7 @@ _envelopes = jsonio.Decoder(_Envelope)
 
 
 def seal(block: Thinking | RedactedThinking) -> bytes:
-    """A signed block as ``encrypted_content``, a JSON string literal."""
+    """A block as ``encrypted_content``, a JSON string literal."""
     if isinstance(block, RedactedThinking):
         inside = b'{"data":%b}' % bytes(block.data)
     else:
@@ -46,7 +48,7 @@ def seal(block: Thinking | RedactedThinking) -> bytes:
 
 
 def opened(sealed: str) -> list[ThinkingBlock]:
-    """The signed blocks in an ``encrypted_content``; none where it is not ours."""
+    """The blocks in an ``encrypted_content``; none where it is not ours."""
     if not sealed.startswith(_HEAD):
         return []
     try:
@@ -60,11 +62,18 @@ def opened(sealed: str) -> list[ThinkingBlock]:
     for block in found.blocks:
         if _is_text(block.data):
             blocks.append(ThinkingBlock("redacted_thinking", data=block.data))
-        elif _is_text(block.signature) and bytes(block.thinking)[:1] == b'"':
+        elif _is_thought(block):
             blocks.append(
                 ThinkingBlock("thinking", thinking=block.thinking, signature=block.signature)
             )
     return blocks
+
+
+def _is_thought(block: _Block) -> bool:
+    """A text that was signed, or any text that is there."""
+    if bytes(block.thinking)[:1] != b'"' or bytes(block.signature)[:1] != b'"':
+        return False
+    return _is_text(block.signature) or _is_text(block.thinking)
 
 
 def _is_text(raw: Raw) -> bool:

@@ -152,7 +152,8 @@ def _part(text: bytes, annotations: bytes = b"[]") -> bytes:
 
 
 class ReasoningItem(Item):
-    """One block of thinking: its text is the summary, its signature stands sealed beside it."""
+    """One block of thinking: its text is the summary, what it takes to send it back stands sealed
+    beside it."""
 
     __slots__ = ("_shown", "_signature", "_texts")
 
@@ -191,7 +192,7 @@ class ReasoningItem(Item):
     def close(self, status: bytes) -> bytes:
         text = jsonio.join(self._texts) if self._texts else _EMPTY
         encrypted = b"null"
-        if self._signature != _EMPTY:
+        if self._signature != _EMPTY or text != _EMPTY:
             encrypted = sealed.seal(Thinking(Raw(text), Raw(self._signature)))
         summary = b""
         if self._texts and self._shown:

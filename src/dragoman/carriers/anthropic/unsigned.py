@@ -1,0 +1,85 @@
+"""Thinking that nobody signed: for upstreams of other kinds, and never for Claude.
+
+Clients send back what a model thought that signs nothing, with an empty signature. Such a model may
+need it to go on (DeepSeek in a tool loop); Anthropic refuses it (protocol.md §6a). Here it is taken
+out of whatever goes to Claude, wherever it is served.
+"""
+
+import re
+
+from msgspec import Raw, Struct, structs
+
+from dragoman.codec import jsonio, splice
+from dragoman.hub.request import Block, Message, Request, Thinking
+
+_EMPTY = b'""'
+_ENCODED = b'"signature":""'
+"""How an encoded request holds it. Inside a string the quotes have backslashes."""
+_FIELD = b'"signature"'
+_WRITTEN = re.compile(rb'"signature"\s*:\s*""')
+
+
+def encoded(request: Request) -> bytes:
+    """The request's bytes, without thinking that nobody signed."""
+    body = jsonio.encode(request)
+    return jsonio.encode(signed_only(request)) if _ENCODED in body else body
+
+
+def signed_only(request: Request) -> Request:
+    """The request without thinking that nobody signed; the same one where there is none."""
+    kept: list[Message] = []
+    changed = False
+    for message in request.messages:
+        left: list[Block] = [block for block in message.content if not _is_unsigned(block)]
+        if len(left) == len(message.content):
+            kept.append(message)
+            continue
+        changed = True
+        if left:
+            kept.append(Message(message.role, left))
+    return structs.replace(request, messages=kept) if changed else request
+
+
+def _is_unsigned(block: Block) -> bool:
+    return isinstance(block, Thinking) and bytes(block.signature) == _EMPTY
+
+
+class _Said(Struct, gc=False):
+    role: str = ""
+    content: Raw = Raw(b"null")
+
+
+class _Head(Struct, gc=False):
+    type: str = ""
+    signature: str | None = None
+
+
+_members = jsonio.Decoder(dict[str, Raw])
+_raws = jsonio.Decoder(list[Raw])
+_said = jsonio.Decoder(_Said)
+_heads = jsonio.Decoder(_Head)
+
+
+def signed_bytes(body: bytes) -> bytes:
+    """A client's own body without thinking that nobody signed; the very same bytes where there is
+    none."""
+    if _FIELD not in body or not _WRITTEN.search(body):
+        return body
+    kept: list[Raw] = []
+    changed = False
+    for raw in _raws.attempt(_members.decode(body)["messages"]) or ():
+        said = _said.attempt(raw) or _Said()
+        blocks = _raws.attempt(said.content) if said.role == "assistant" else None
+        left = [] if blocks is None else [one for one in blocks if not _has_no_signature(one)]
+        if blocks is None or len(left) == len(blocks):
+            kept.append(raw)
+            continue
+        changed = True
+        if left:
+            kept.append(Raw(splice.with_member(bytes(raw), "content", jsonio.encode(left))))
+    return splice.with_member(body, "messages", jsonio.encode(kept)) if changed else body
+
+
+def _has_no_signature(block: Raw) -> bool:
+    head = _heads.attempt(block)
+    return head is not None and head.type == "thinking" and head.signature == ""
