@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from dragoman.account import Account
-from dragoman.carriers.registry import Carrier
+from dragoman.carriers.registry import Carrier, Framing
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, MessageStart, Ping, UpstreamError
 from dragoman.hub.usage import WireUsage
@@ -41,6 +41,8 @@ class Answer:
         "account",
         "passed",
     )
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What did not go up of the client's own bytes: (name, reason)."""
 
     def __init__(
         self,
@@ -197,7 +199,7 @@ class Passed(Answer):
     is never half told.
     """
 
-    __slots__ = ("_alarm", "_held", "_hides", "_out")
+    __slots__ = ("_alarm", "_framing", "_held", "_hides", "_out", "warnings")
 
     def __init__(
         self,
@@ -214,6 +216,11 @@ class Passed(Answer):
         self._alarm = verbatim.alarm
         self._hides = verbatim.hides if wire.quiet else None
         """Tells events that the client did not ask for."""
+        self._framing: Framing | None = None
+        """Reads a stream whose frames are not the client's."""
+        if verbatim.framing is not None:
+            self._reader = self._framing = verbatim.framing()
+        self.warnings = wire.warnings
         self._held = b""
         """The beginning of an event."""
         self._out: list[bytes] = []
@@ -221,6 +228,10 @@ class Passed(Answer):
         self.passed = b""
 
     def _read(self, data: bytes) -> list[Event]:
+        if self._framing is not None:
+            events = self._framing.feed(data)
+            self._out.append(self._framing.take())
+            return events
         whole, self._held = _whole_events(self._held + data)
         if len(self._held) > MAX_EVENT_BYTES:
             raise Failure("upstream_nonsense", "The upstream sent an event without an end.")

@@ -9,8 +9,6 @@ from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
-
 from dragoman import elsewhere, hedging
 from dragoman.account import Account, Signer
 from dragoman.answers import Answer, Passed
@@ -27,6 +25,9 @@ from dragoman.upstream import UpstreamResponse
 T = TypeVar("T")
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
+_NO_COUNT = "No account that is available counts tokens for this model."
+_NO_COUNTING = ("model_not_found", "upstream_refused")
+"""What those say that do not count for a model, in a region or by the role they were given."""
 
 
 def stream(
@@ -86,24 +87,41 @@ async def _reply(
             response.close()
     finally:
         account.release()
-    read, names = carrier.read_reply, wire.names
-    reply = read(body) if names is None else read(body, names)
-    if up.raw and up.passes(carrier):
-        reply.body = body
+    passing = up.raw and up.passes(carrier)
+    if passing and carrier.glance is not None:
+        reply = carrier.glance(body)
+    elif wire.names is None:
+        reply = carrier.read_reply(body)
+    else:
+        reply = carrier.read_reply(body, wire.names)
+    if passing:
+        reply.body, reply.warnings = body, wire.warnings
     return reply, account
 
 
 async def _counted(pool: Pool, account: Account, up: Upstream, record: Record) -> bytes:
     account.in_flight += 1
     try:
-        wire = replace(up.wire_for(account), path=account.carrier.counts)
-        response = await _send(pool, account, up, record, wire)
+        verbatim = account.carrier.verbatim
+        count = None if verbatim is None else verbatim.count
+        if count is None:
+            raise Failure("unsupported_here", _NO_COUNT)
         try:
-            return await response.body(MAX_ERROR_BYTES)
+            response = await _send(pool, account, up, record, up.wire_for(account))
+        except Failure as failure:
+            if count.certain or failure.kind not in _NO_COUNTING:
+                raise
+            # That it does not count says nothing about the account.
+            raise Failure("unsupported_here", _NO_COUNT, detail=failure.detail) from None
+        try:
+            told = count.read(await response.body(MAX_ERROR_BYTES))
         finally:
             response.close()
     finally:
         account.release()
+    if told is None:
+        raise Failure("upstream_nonsense", "The upstream's answer is not a count of tokens.")
+    return told
 
 
 async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> Answer:

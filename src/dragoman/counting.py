@@ -9,21 +9,12 @@ A count is a request like any other to the key's limits, but no tokens are charg
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from dragoman import attempts, routing
 from dragoman.account import Account
 from dragoman.codec import jsonio
 from dragoman.dialects.messages import estimate
 from dragoman.errors import Failure
 from dragoman.exchange import Exchange
-
-
-class _Counted(Struct):
-    input_tokens: int
-
-
-_counts = jsonio.Decoder(_Counted)
 
 
 async def answer(exchange: Exchange) -> None:
@@ -45,27 +36,34 @@ async def answer(exchange: Exchange) -> None:
         simulate = call.headers.get("x-simulate", "")
         up = attempts.Upstream(parsed.request, parsed.model, simulate, options.timeouts)
         exchange.pass_on(parsed, up, body)
-        able = [one for one in plan if one.carrier.counts and up.passes(one.carrier)]
-        if able:
-            exchange.respond(200, await _counted(exchange, able, up))
+        up.counting = True
+        told = await _counted(exchange, plan, up)
+        if told is not None:
+            exchange.respond(200, told)
             return
         parsed.warnings.append(("input_tokens", "estimated: this upstream does not count"))
         exchange.respond(200, jsonio.encode({"input_tokens": estimate(parsed)}))
 
 
-async def _counted(exchange: Exchange, able: Sequence[Account], up: attempts.Upstream) -> bytes:
-    """What the first account says that can. Raises the last one's Failure."""
-    last = Failure("no_account", "No upstream account is available.", retry_after_s=1)
-    for account in able:
+async def _counted(
+    exchange: Exchange, plan: Sequence[Account], up: attempts.Upstream
+) -> bytes | None:
+    """What the first account says that can; ``None`` where none of them counts.
+
+    Raises the last one's Failure where one counts, but not now.
+    """
+    last: Failure | None = None
+    for account in plan:
+        verbatim = account.carrier.verbatim
+        if verbatim is None or verbatim.count is None or not up.passes(account.carrier):
+            continue
         try:
-            told = await attempts.count(exchange.gw.pool, account, up, exchange.record)
+            return await attempts.count(exchange.gw.pool, account, up, exchange.record)
         except Failure as failure:
             if not failure.row.retry:
                 raise
-            last = failure
-            continue
-        if _counts.attempt(told) is not None:
-            return told
-        last = Failure("upstream_nonsense", "The upstream's answer is not a count of tokens.")
-        exchange.gw.pool.failed(account, last)
-    raise last
+            if failure.kind != "unsupported_here":
+                last = failure
+    if last is not None:
+        raise last
+    return None

@@ -105,6 +105,10 @@ class Upstream(Struct, eq=False):
     """The client's own body in this dialect, where it may go up as it came."""
     road: Road | None = None
     """The way to other accounts; without one the request stays with the first."""
+    counting: bool = False
+    """Whether only the length of the prompt is asked."""
+    strict: bool = False
+    """Whether what a carrier has to leave out of the client's own bytes is refused."""
     generation: int = 0
     """How often ``request`` was changed since the beginning."""
     final: bool = False
@@ -161,12 +165,25 @@ class Upstream(Struct, eq=False):
     def _made(self, carrier: Carrier, wire_id: str) -> Wire:
         verbatim = carrier.verbatim
         if self.raw and verbatim is not None and verbatim.dialect == self.dialect:
-            if wire_id == self.named:
+            if wire_id == self.named and verbatim.names_model:
                 wire_id = ""
-            return verbatim.prepare(self.raw, wire_id, self.betas, self.version)
+            prepare = verbatim.prepare
+            if self.counting and verbatim.count is not None:
+                prepare = verbatim.count.prepare
+            wire = prepare(self.raw, wire_id, self.betas, self.version, self.model)
+            if wire.warnings and self.strict:
+                _refuse(wire)
+            return wire
         if self.later is not None:
             self.later.translate()
         wire = carrier.prepare(self.request, wire_id, self.model, self.betas)
         if wire.warnings and self.warnings is not None:
             self.warnings += wire.warnings
         return wire
+
+
+def _refuse(wire: Wire) -> None:
+    """Raise for the first field that was left out; betas only announce what a client may do."""
+    for name, reason in wire.warnings:
+        if name != "anthropic-beta":
+            raise Failure("unsupported_here", f"{name}: {reason}.", param=name)

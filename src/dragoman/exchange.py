@@ -184,12 +184,13 @@ class Exchange:
         up.version = parsed.version
         up.named = parsed.client_model
         up.later = parsed.later
+        up.strict = self.gw.options.strict
 
     def passed(self, reply: Reply) -> None:
         """Answer with the bytes of a whole reply as they came."""
         record = self.record
         if self.parsed is not None:
-            record.warnings = kept(self.parsed)
+            record.warnings = kept(self.parsed, reply.warnings)
         record.usage.fold(reply.usage)
         self.respond(200, reply.body)
 
@@ -259,10 +260,11 @@ class Exchange:
         return headers
 
 
-def kept(parsed: Parsed) -> list[tuple[str, str]]:
+def kept(parsed: Parsed, more: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
     """Warnings that hold also where the client's own bytes went up: those of a dialect that reads
-    a request only to translate it do not."""
-    return [] if parsed.later is None else parsed.warnings
+    a request only to translate it do not. ``more`` did not go up."""
+    told = [] if parsed.later is None else parsed.warnings
+    return [*told, *more] if more else told
 
 
 @lru_cache(maxsize=4096)

@@ -159,7 +159,7 @@ async def _pass(
 ) -> None:
     """A streamed answer whose bytes the client gets as they come."""
     call, record = exchange.call, exchange.record
-    record.warnings = kept(parsed)
+    record.warnings = kept(parsed, begun.warnings)
 
     def relay(events: list[Event]) -> bool:
         fold(record.usage, events)

@@ -17,6 +17,8 @@ from msgspec import Struct, structs
 
 from dragoman.allowance import Limit
 from dragoman.carriers import anthropic, bedrock, foundry, openai, vertex
+from dragoman.carriers.anthropic.glance import glance
+from dragoman.carriers.passing import Cloud, like_anthropic
 from dragoman.catalogue.model import Model
 from dragoman.errors import Failure
 from dragoman.hub.events import Event, Reply, UpstreamError
@@ -63,18 +65,48 @@ class Prepare(Protocol):
     ) -> Wire: ...
 
 
+class Framing(Reader, Protocol):
+    """A reader of a stream that is framed in a way of the carrier's own."""
+
+    def take(self) -> bytes:
+        """The events read since the last time as the client's API frames them, each whole; an
+        error is not among them."""
+        ...
+
+
+PrepareBytes = Callable[[bytes, str, tuple[str, ...], str, Model], Wire]
+"""(the client's body, the upstream's id of the model, allowed betas, the client's
+``anthropic-version``, what the catalogue knows of the model) → what is sent.
+
+What the protocol cannot say at this carrier raises Failure ``unsupported_here``."""
+
+
+class Count(Struct, frozen=True, gc=False):
+    """How the tokens of a prompt are counted that is sent verbatim."""
+
+    prepare: PrepareBytes
+    read: Callable[[bytes], bytes | None]
+    """What upstream answered → what Anthropic would have; ``None``: it is no count."""
+    certain: bool = True
+    """Whether whoever serves a model counts for it, too, by the same permission."""
+
+
 class Verbatim(Struct, frozen=True, gc=False):
     """How a client's own bytes go up: for carriers whose wire is a dialect."""
 
     dialect: str
     """Name of that dialect."""
-    prepare: Callable[[bytes, str, tuple[str, ...], str], Wire]
-    """(the client's body, the upstream's id of the model if the body names another, allowed betas,
-    the client's ``anthropic-version``) → what is sent."""
+    prepare: PrepareBytes
     alarm: re.Pattern[bytes] = _ERROR
     """Found in every event of a stream that may be an error."""
     hides: Callable[[bytes], bool] | None = None
     """Whether a framed event of the answer is there only because ``prepare`` asked for it."""
+    names_model: bool = True
+    """Whether the model stands in the body; its id is empty then where the body has it already."""
+    framing: Callable[[], Framing] | None = None
+    """Reads streams that are not framed as the client's API frames them."""
+    count: Count | None = None
+    """Where there is nobody who counts, a prompt's length is estimated."""
 
 
 class Carrier(Struct, frozen=True, eq=False, gc=False):
@@ -104,8 +136,8 @@ class Carrier(Struct, frozen=True, eq=False, gc=False):
     wire_id: Callable[[Model], str]
     """The id under which the catalogue knows a model at this carrier; empty: not offered."""
     verbatim: Verbatim | None = None
-    counts: str = ""
-    """Where it counts the tokens of a prompt that is sent verbatim; empty: nowhere."""
+    glance: Callable[[bytes], Reply] | None = None
+    """``read_reply`` for a body that goes to the client as it came: the blocks may be left out."""
 
 
 def _own_id(row: Model) -> str:
@@ -122,6 +154,13 @@ def _vertex_id(row: Model) -> str:
 
 def _foundry_id(row: Model) -> str:
     return row.clouds.foundry
+
+
+def _like_anthropic(cloud: Cloud) -> Verbatim:
+    counted = Count(
+        like_anthropic(cloud, anthropic.COUNT_PATH), anthropic.read_count, certain=False
+    )
+    return Verbatim("messages", like_anthropic(cloud), count=counted)
 
 
 EVENT_STREAM = (b"event:", b"data:", b":", b"id:", b"retry:")
@@ -141,8 +180,8 @@ ANTHROPIC = Carrier(
     anthropic.SPENT,
     EVENT_STREAM,
     _own_id,
-    Verbatim("messages", anthropic.verbatim),
-    "/v1/messages/count_tokens",
+    Verbatim("messages", anthropic.verbatim, count=Count(anthropic.count, anthropic.read_count)),
+    glance=glance,
 )
 
 BEDROCK = structs.replace(
@@ -154,9 +193,20 @@ BEDROCK = structs.replace(
     stream_failure=bedrock.stream_failure,
     begins=(b"",),
     wire_id=bedrock.plain_id,
-    verbatim=None,
+    verbatim=Verbatim(
+        "messages",
+        bedrock.verbatim,
+        names_model=False,
+        framing=bedrock.Framing,
+        count=Count(bedrock.count, bedrock.read_count, certain=False),
+    ),
 )
-BEDROCK_MESSAGES = structs.replace(ANTHROPIC, name="bedrock-messages", wire_id=_mantle_id)
+BEDROCK_MESSAGES = structs.replace(
+    ANTHROPIC,
+    name="bedrock-messages",
+    wire_id=_mantle_id,
+    verbatim=_like_anthropic(bedrock.MESSAGES),
+)
 """Bedrock's endpoint for the plain Messages API, of accounts with ``bedrock_api: messages``."""
 VERTEX = structs.replace(
     ANTHROPIC,
@@ -164,10 +214,19 @@ VERTEX = structs.replace(
     prepare=vertex.prepare,
     read_error=vertex.read_error,
     wire_id=_vertex_id,
-    verbatim=None,
+    verbatim=Verbatim(
+        "messages",
+        vertex.verbatim,
+        names_model=False,
+        count=Count(vertex.count, anthropic.read_count, certain=False),
+    ),
 )
 FOUNDRY = structs.replace(
-    ANTHROPIC, name="foundry", read_error=foundry.read_error, wire_id=_foundry_id
+    ANTHROPIC,
+    name="foundry",
+    read_error=foundry.read_error,
+    wire_id=_foundry_id,
+    verbatim=_like_anthropic(foundry.CLOUD),
 )
 
 

@@ -1,9 +1,10 @@
-"""One member of a JSON object replaced, all other bytes left as they are.
+"""Some members of a JSON object replaced, all other bytes left as they are.
 
-For requests that go up as they came, but for the model's name.
+For requests that go up as they came, but for the model's name or what a cloud wants elsewhere.
 """
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Raw, Struct
 
@@ -19,6 +20,8 @@ class _Model(Struct, gc=False):
 _models = jsonio.Decoder(_Model)
 _MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _OTHER = b'"\x20"'
+_KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_BETWEEN = re.compile(rb"[ \t\r\n]*[,}]")
 
 
 def with_model(body: bytes, name: str) -> bytes:
@@ -63,3 +66,59 @@ def with_more(body: bytes, members: bytes) -> bytes:
     head = end[:-1].rstrip(b" \t\r\n")
     comma = b"" if head.endswith(b"{") else b","
     return b"%b%b%b}" % (head, comma, members)
+
+
+def members(body: bytes) -> dict[str, Raw]:
+    """An object's members. Raises ``jsonio.Malformed`` and ``jsonio.Mismatch`` for none."""
+    return _objects.decode(body)
+
+
+def edited(
+    body: bytes,
+    given: Mapping[str, Raw],
+    opening: bytes,
+    changes: Mapping[str, bytes | None],
+) -> bytes:
+    """An object that begins with other members (``"a":1,"b":2``), and with some of its own changed.
+
+    ``given`` are its own members (:func:`members`), ``changes`` their new values; ``None`` takes
+    one out. The others keep their bytes and their order. Of a name that stands twice the last
+    counts, as for every reader of JSON; then the white space between members is lost.
+    """
+    spans = _spans(body, given)
+    if spans is None:
+        left: dict[str, bytes | None] = {**given, **changes}
+        kept = [
+            b"%b:%b" % (jsonio.quote(name), value)
+            for name, value in left.items()
+            if value is not None
+        ]
+        return b"{%b}" % b",".join([opening, *kept] if opening else kept)
+    parts = [opening] if opening else []
+    for name, (start, value_at, end) in spans.items():
+        if name not in changes:
+            parts.append(body[start:end])
+        elif (value := changes[name]) is not None:
+            parts.append(body[start:value_at] + value)
+    return b"{%b}" % b",".join(parts)
+
+
+def _spans(body: bytes, given: Mapping[str, Raw]) -> dict[str, tuple[int, int, int]] | None:
+    """Where each member begins, its value begins, and it ends. ``None`` where a name stands twice.
+
+    Members are told apart by the commas between them, which belong to nobody; white space before
+    a comma or the closing brace goes with the comma.
+    """
+    spans: dict[str, tuple[int, int, int]] = {}
+    at = body.index(b"{") + 1
+    for name, value in given.items():
+        key = _KEY.match(body, at)
+        if key is None or jsonio.unquote(key[1]) != name or not body.startswith(value, key.end()):
+            return None
+        end = key.end() + len(value)
+        spans[name] = (at, key.end(), end)
+        after = _BETWEEN.match(body, end)
+        if after is None:
+            return None
+        at = after.end()
+    return spans if not given or body[at - 1 : at] == b"}" else None

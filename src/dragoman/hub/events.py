@@ -129,3 +129,5 @@ class Reply(Struct, gc=False):
     """The blocks as they came, of a message that paused: they go back byte for byte."""
     body: bytes = b""
     """All of it as it came, where that is what the client gets."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What did not go up of the client's own bytes: (name, reason)."""

@@ -152,3 +152,15 @@ def _nonsense(reason: str, body: bytes) -> Failure:
         "The upstream answered with something that is not a message.",
         detail=f"{reason}: {body[:200]!r}",
     )
+
+
+class _Counted(Struct, gc=False):
+    input_tokens: int
+
+
+_counts = jsonio.Decoder(_Counted)
+
+
+def read_count(body: bytes) -> bytes | None:
+    """An answer to ``count_tokens`` as it came; ``None`` where it is none (``registry.Count``)."""
+    return None if _counts.attempt(body) is None else body

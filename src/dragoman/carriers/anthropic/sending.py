@@ -9,6 +9,7 @@ from dragoman.hub.request import Request
 from dragoman.hub.wire import Wire
 
 PATH = "/v1/messages"
+COUNT_PATH = "/v1/messages/count_tokens"
 
 
 def to_wire(request: Request, wire_id: str, row: Model, betas: tuple[str, ...] = ()) -> Wire:
@@ -25,12 +26,28 @@ def to_wire(request: Request, wire_id: str, row: Model, betas: tuple[str, ...] =
     return Wire(PATH, body)
 
 
-def verbatim(body: bytes, wire_id: str, betas: tuple[str, ...], version: str = "") -> Wire:
+def verbatim(
+    body: bytes,
+    wire_id: str,
+    betas: tuple[str, ...],
+    version: str = "",
+    row: Model | None = None,
+) -> Wire:
     """A client's own bytes (``registry.Verbatim``), but for thinking that nobody signed."""
+    del row
+    return Wire(PATH, splice.with_model(signed_bytes(body), wire_id), lines(betas, version))
+
+
+def count(body: bytes, wire_id: str, betas: tuple[str, ...], version: str, row: Model) -> Wire:
+    """A question for the length of a prompt (``registry.Count``)."""
+    del row
+    return Wire(COUNT_PATH, splice.with_model(signed_bytes(body), wire_id), lines(betas, version))
+
+
+def lines(betas: tuple[str, ...], version: str) -> bytes:
+    """What a client said in headers, as header lines."""
     headers = beta_line(betas)
-    if version:
-        headers += b"anthropic-version: %b\r\n" % version.encode()
-    return Wire(PATH, splice.with_model(signed_bytes(body), wire_id), headers)
+    return headers + b"anthropic-version: %b\r\n" % version.encode() if version else headers
 
 
 def beta_line(betas: tuple[str, ...]) -> bytes:

@@ -8,15 +8,27 @@ credentials.
 
 from dragoman.carriers.bedrock.errors import read_error, stream_failure
 from dragoman.carriers.bedrock.profiles import model_id, plain_id
-from dragoman.carriers.bedrock.reader import Reader
-from dragoman.carriers.bedrock.sending import VERSION, prepare
+from dragoman.carriers.bedrock.reader import Framing, Reader
+from dragoman.carriers.bedrock.sending import (
+    MESSAGES,
+    VERSION,
+    count,
+    prepare,
+    read_count,
+    verbatim,
+)
 
 __all__ = [
+    "MESSAGES",
     "VERSION",
+    "Framing",
     "Reader",
+    "count",
     "model_id",
     "plain_id",
     "prepare",
+    "read_count",
     "read_error",
     "stream_failure",
+    "verbatim",
 ]

@@ -48,7 +48,7 @@ _KINDS = {
 _NO_MODEL = re.compile(
     r"on-demand throughput|model identifier is invalid|invalid model|end of (its )?life"
     r"|not supported in this (region|account)|(model|account) access|access to the model"
-    r"|not available (for|in) (this|your)",
+    r"|not available (for|in) (this|your)|support counting tokens",
     re.IGNORECASE,
 )
 """Validation errors that say this account, or its region, does not have the model."""

@@ -23,11 +23,16 @@ MAX_FRAME_BYTES = 8 * 1024 * 1024
 """The largest frame: an event of the size that a stream of server-sent events may have, too, in
 base64 and with padding."""
 _TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([a-z_]{1,64})"')
+_NAME = re.compile(r"[a-z_]{1,64}")
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class _Chunk(Struct):
     bytes: str = ""
+
+
+class _Event(Struct):
+    type: str = ""
 
 
 class _Exception(Struct):
@@ -38,6 +43,7 @@ class _Exception(Struct):
 
 _chunks = jsonio.Decoder(_Chunk)
 _exceptions = jsonio.Decoder(_Exception)
+_events = jsonio.Decoder(_Event)
 
 
 class Reader:
@@ -88,10 +94,32 @@ class Reader:
                 self.done = True
                 last = events[-1]
                 self._error = last if isinstance(last, UpstreamError) else None
+            if self._error is None:
+                self._tell(found)
+
+    def _tell(self, event: bytes) -> None:
+        """A server-sent event that is not an error."""
 
     def _end(self, error: UpstreamError, events: list[Event]) -> None:
         self.done, self._error = True, error
         events.append(error)
+
+
+class Framing(Reader):
+    """The same, and the events themselves, for a client of the Messages API (``registry.Framing``):
+    their JSON as it came, framed as server-sent events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: list[bytes] = []
+
+    def take(self) -> bytes:
+        """What was read since the last time, without the error that ended it."""
+        told, self._told = b"".join(self._told), []
+        return told
+
+    def _tell(self, event: bytes) -> None:
+        self._told.append(event)
 
 
 def _read(frame: Frame) -> bytes | UpstreamError:
@@ -112,7 +140,13 @@ def _read(frame: Frame) -> bytes | UpstreamError:
     # Line ends stand between the parts of a JSON text only, where a space means the same.
     data = data.translate(_LINE_ENDS)
     named = _TYPE.match(data)
-    return b"event: %b\ndata: %b\n\n" % (named[1] if named else b"", data)
+    return b"event: %b\ndata: %b\n\n" % (named[1] if named else _type(data), data)
+
+
+def _type(data: bytes) -> bytes:
+    """An event's type, wherever it stands; clients pass over events without one."""
+    kind = (_events.attempt(data) or _Event()).type
+    return kind.encode() if _NAME.fullmatch(kind) else b""
 
 
 def _message(payload: bytes) -> str:

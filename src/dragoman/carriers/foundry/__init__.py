@@ -6,5 +6,6 @@ is in its own words.
 """
 
 from dragoman.carriers.foundry.errors import read_error
+from dragoman.carriers.foundry.sending import CLOUD
 
-__all__ = ["read_error"]
+__all__ = ["CLOUD", "read_error"]

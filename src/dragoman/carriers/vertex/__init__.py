@@ -5,6 +5,13 @@ too, is Anthropic's. Project and location are the account's and stand in its bas
 """
 
 from dragoman.carriers.vertex.errors import read_error
-from dragoman.carriers.vertex.sending import VERSION, origin, prepare, publisher
+from dragoman.carriers.vertex.sending import (
+    VERSION,
+    count,
+    origin,
+    prepare,
+    publisher,
+    verbatim,
+)
 
-__all__ = ["VERSION", "origin", "prepare", "publisher", "read_error"]
+__all__ = ["VERSION", "count", "origin", "prepare", "publisher", "read_error", "verbatim"]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from dragoman.dialects.chat import Parsed
 from dragoman.errors import Failure
+from dragoman.hub.betas import family
 
 VERSIONS = frozenset({"2023-06-01", "2026-10-21"})
 DEFAULT_VERSION = "2023-06-01"
@@ -62,7 +63,6 @@ BETAS = frozenset(
 )
 """Families that go up. Not among them: what keeps a conversation upstream (``message-threads``),
 what belongs to a login of the client's own (``oauth``), and what manages an organisation."""
-_DATE = re.compile(r"-?20\d\d-?\d\d-?\d\d$")
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MOST_BETAS = 64
 
@@ -92,7 +92,7 @@ def _allowed(named: str, parsed: Parsed, *, strict: bool) -> tuple[str, ...]:
         beta = one.strip()
         if not beta:
             continue
-        if _PLAIN.fullmatch(beta) and _DATE.sub("", beta) in BETAS:
+        if _PLAIN.fullmatch(beta) and family(beta) in BETAS:
             kept[beta] = None
         elif strict:
             words = f"anthropic-beta: {beta[:64]} is not passed on by this gateway."
