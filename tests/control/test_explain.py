@@ -242,3 +242,55 @@ async def test_nothing_is_fetched_or_counted(tmp_path: Path) -> None:
 def test_own_fields_do_not_reach_the_request() -> None:
     question = understood(b'{"model": "m", "key": "k", "headers": {"X-A": "b"}, "n": 1.50}', {})
     assert question == Question(b'{"model":"m","n":1.50}', {"x-a": "b"}, "k")
+    question = understood(b'{"prompt": "p", "dialect": "chat"}', {})
+    assert question == Question(b'{"prompt":"p"}', {}, None, CHAT)
+
+
+MARKED = {"type": "text", "text": "x" * 30_000, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+SAID = [{"role": "user", "content": "Hello!"}]
+VERSION = {"anthropic-version": "2023-06-01"}
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "headers"),
+    [
+        ("/v1/messages", {"system": [MARKED], "max_tokens": 64, "messages": SAID}, {}),
+        ("/v1/messages", {"max_tokens": 64, "messages": SAID}, VERSION),
+        ("/v1/responses", {"input": "Hello!", "instructions": "x" * 30_000}, {}),
+        ("/v1/completions", {"prompt": "Hello", "max_tokens": 16}, {}),
+        ("/v1/chat/completions", {"messages": SAID}, {}),
+    ],
+)
+async def test_every_dialect_is_explained_as_it_is_served(
+    path: str, question: dict[str, Any], headers: dict[str, str], tmp_path: Path
+) -> None:
+    pool = [{"name": name, "provider": "simulator"} for name in "abcdef"]
+    sent = {"model": MODEL, **question}
+    async with administered(tmp_path, accounts=pool) as admin:
+        for number in range(4):
+            own = {**headers, "x-conversation-id": f"c{number}"}
+            told = await ask(admin, {"request": sent, "headers": own})
+            answer = await admin.gateway.http.post(path, json=sent, headers=own)
+            assert answer.status_code == 200, answer.text
+            (line,) = await admin.gateway.ended(1)
+            admin.gateway.lines.all.clear()
+            assert told["conversation"]["id"] == line["conversation"]
+            assert told["candidates"][0]["account"] == answer.headers["x-dragoman-account"]
+            assert told["dialect"] in path
+            assert told["model"]["wire"] == MODEL
+            if "system" in question:
+                # What a request passed on unread holds is read for the explanation.
+                assert told["caching"]["marks"] == 1
+                assert told["caching"]["life"] == "1h"
+
+
+async def test_a_dialect_that_is_named_is_the_one(tmp_path: Path) -> None:
+    async with administered(tmp_path) as admin:
+        question = {"model": MODEL, "messages": SAID, "dialect": "messages"}
+        answer = await admin.http.post(EXPLAIN, json=question)
+        assert answer.json()["error"]["param"] == "max_tokens", "which Messages cannot do without"
+        told = await ask(admin, {**question, "max_tokens": 5})
+        assert (told["dialect"], told["cost"]["max_tokens"]) == ("messages", 5)
+        answer = await admin.http.post(EXPLAIN, json={**question, "dialect": "latin"})
+        found = answer.json()["error"]
+        assert (answer.status_code, found["param"]) == (400, "dialect")

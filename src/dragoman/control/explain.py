@@ -3,6 +3,9 @@
 The request is read by the dialect and planned by ``routing.plan``, as it would be if it were sent;
 nothing is sent, counted or fetched. What is said beside the plan (why an account is not in it) is
 read from the same accounts at the same moment.
+
+A request of any dialect is taken. Which one it is in real life the path says; here it is named, or
+told by the fields that only one of them has.
 """
 
 from collections.abc import Mapping
@@ -21,7 +24,7 @@ from dragoman.control.condition import Moment, condition
 from dragoman.control.desk import Desk, Running
 from dragoman.control.forecast import caching, cost, thinking
 from dragoman.dialects.chat import Parsed
-from dragoman.dialects.registry import CHAT
+from dragoman.dialects.registry import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Dialect
 from dragoman.errors import Failure
 from dragoman.principal import Principal
 from dragoman.routing import Wanted
@@ -31,7 +34,12 @@ MOST_BYTES = 4 * 1024 * 1024
 others."""
 T = TypeVar("T")
 
-_OWN = ("request", "headers", "key")
+_OWN = ("request", "headers", "key", "dialect")
+_DIALECTS = {one.name: one for one in (CHAT, MESSAGES, RESPONSES, COMPLETIONS)}
+_VERSION = "anthropic-version"
+"""A header that only clients of the Messages API send."""
+_TELLING = {"input": RESPONSES, "prompt": COMPLETIONS}
+"""Fields that stand where others have ``messages``."""
 
 _objects: jsonio.Decoder[dict[str, Raw]] = jsonio.Decoder(dict[str, Raw])
 _headers: jsonio.Decoder[dict[str, str]] = jsonio.Decoder(dict[str, str])
@@ -45,6 +53,7 @@ class Question(NamedTuple):
     headers: Mapping[str, str]
     """Lower-case names."""
     key: str | None
+    dialect: Dialect = CHAT
 
 
 class Explain:
@@ -54,18 +63,19 @@ class Explain:
         self._desk = desk
 
     async def run(self, request: Request) -> Response:
-        """A chat request in, its way out."""
-        own = {name: request.headers[name] for name in HEADERS if name in request.headers}
+        """A request in, its way out."""
+        names = (*HEADERS, _VERSION)
+        own = {name: request.headers[name] for name in names if name in request.headers}
         question = understood(await bodies.read(request, MOST_BYTES), own)
         moment = Moment(self._desk.clock.wall(), self._desk.clock.mono())
         return bodies.answer(explain(question, self._desk.running(), moment))
 
 
 def understood(data: bytes, own: Mapping[str, str]) -> Question:
-    """The body: a chat request, with ``key`` and ``headers`` beside its fields, or all three in an
-    object of ``request``, ``key`` and ``headers``.
+    """The body: a request, with ``key``, ``headers`` and ``dialect`` beside its fields, or beside
+    itself in an object that has it as ``request``.
 
-    ``own`` are identity headers of the admin request itself. Raises ``invalid_json``,
+    ``own`` are headers of the admin request itself that tell something. Raises ``invalid_json``,
     ``invalid_value`` and ``unknown_parameter``.
     """
     try:
@@ -74,34 +84,58 @@ def understood(data: bytes, own: Mapping[str, str]) -> Question:
         raise Failure("invalid_json", f"The body is not a JSON object: {error}.") from None
     headers = _optional(_headers, fields, "headers") or {}
     key = _optional(_texts, fields, "key")
+    dialect = _optional(_texts, fields, "dialect")
     if "request" in fields:
         bodies.only(fields, *_OWN)
         body = bytes(fields["request"])
-    elif "headers" in fields or "key" in fields:
-        body = jsonio.encode({name: fields[name] for name in fields if name not in _OWN})
+        given = _optional(_objects, fields, "request") or {}
+    elif any(name in fields for name in _OWN):
+        given = {name: fields[name] for name in fields if name not in _OWN}
+        body = jsonio.encode(given)
     else:
-        body = data
-    named = {name.lower(): value for name, value in headers.items()}
-    return Question(body, {**own, **named}, key)
+        body, given = data, fields
+    named = {**own, **{name.lower(): value for name, value in headers.items()}}
+    return Question(body, named, key, _dialect(dialect, given, named))
+
+
+def _dialect(name: str | None, given: Mapping[str, Raw], headers: Mapping[str, str]) -> Dialect:
+    """The dialect of this name; without one, that of the fields. Raises ``invalid_value``."""
+    if name is not None:
+        if name not in _DIALECTS:
+            known = ", ".join(_DIALECTS)
+            words = f"dialect: there is none named {name[:100]}, there are {known}."
+            raise Failure("invalid_value", words, param="dialect")
+        return _DIALECTS[name]
+    if _VERSION in headers:
+        return MESSAGES
+    if "messages" in given:
+        return MESSAGES if "system" in given else CHAT
+    return next((found for field, found in _TELLING.items() if field in given), CHAT)
 
 
 def explain(question: Question, running: Running, moment: Moment) -> dict[str, Any]:
     """The explanation. Raises the Failure that the request itself would be answered with where it
     cannot be read."""
-    config = running.config
+    config, dialect = running.config, question.dialect
     principal = _principal(question.key, running)
-    parsed = CHAT.parse(
+    parsed = dialect.parse(
         question.body,
         running.catalogue,
         strict=config.strict,
         caching=config.caching,
         recall=principal.recall if principal else None,
     )
+    if dialect.hear is not None:
+        dialect.hear(question.headers, parsed, strict=config.strict)
     named = asked.identity(parsed, question.headers, principal.seed if principal else b"")
     wanted = asked.wanted(parsed, named.hash, config.routing.max_attempts)
     if principal and config.routing.affinity and not running.pool.remembers(named.hash):
         wanted = asked.opened(wanted, parsed, principal.seed)
+    if parsed.later is not None:
+        # Only now: routing knows no more than what is read of a request before it is sent.
+        parsed.later.fill()
     return {
+        "dialect": dialect.name,
         "key": principal.name if principal else None,
         "model": {
             "asked": parsed.client_model,
