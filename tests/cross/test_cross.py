@@ -25,8 +25,6 @@ from tests.cross.world import World
 @pytest.mark.parametrize("carrier", UPSTREAMS)
 @pytest.mark.parametrize("dialect", CLIENTS)
 async def test_cell(world: World, dialect: str, carrier: str, row: str, stream: bool) -> None:
-    if carrier == "openai" and row.startswith("thinking"):
-        return
     told, gateway = ROWS[row], await world.at(carrier)
     stage, client = gateway.stages[carrier], gateway.clients[dialect]
     here = differences.of(dialect, carrier, row)
