@@ -21,6 +21,7 @@ from dragoman.auth.keys import digest
 from dragoman.caches import Caches
 from dragoman.clock import SYSTEM, Clock
 from dragoman.config import Config, ConfigError
+from dragoman.config.load import DATA_VARIABLE
 from dragoman.control.api import application
 from dragoman.control.book import Book, declared_names, merged
 from dragoman.control.desk import Desk, Running
@@ -281,17 +282,14 @@ class App:
         """With no key anywhere, make one, so that a first start works."""
         if config.keys or keyfile.read(Path(config.data_dir)):
             return None
-        text, _ = keyfile.create(Path(config.data_dir), "default")
+        text, _ = _make_key(Path(config.data_dir), "default", keyfile.CLIENTS)
         return FirstKey(text)
 
     def _stored_admin_key(self, folder: Path) -> bytes:
         """The digest of the admin key in the data folder, which is made where there is none."""
         stored = keyfile.read(folder, keyfile.ADMIN)
         if not stored:
-            try:
-                text, made = keyfile.create(folder, "admin", keyfile.ADMIN)
-            except OSError as error:
-                raise ValueError(f"{folder} cannot be written: {error.strerror}") from None
+            text, made = _make_key(folder, "admin", keyfile.ADMIN)
             self.first_admin_key = FirstKey(text)
             stored = [made]
         return bytes.fromhex(stored[0].sha256)
@@ -334,6 +332,15 @@ class App:
 def refuse(failure: Failure, path: str) -> bytes:
     """The body of an answer that the server gives by itself, before any route."""
     return registry.of(path).error_body(failure)
+
+
+def _make_key(folder: Path, name: str, file: str) -> tuple[str, keyfile.StoredKey]:
+    """A key and what is kept of it. Raises ValueError where the folder takes no files."""
+    try:
+        return keyfile.create(folder, name, file)
+    except OSError as error:
+        reason = f"{folder} cannot be written: {error.strerror}"
+        raise ValueError(f"{reason}; name another folder with {DATA_VARIABLE}") from None
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -303,3 +303,9 @@ def test_flags_win_over_everything(read: Read) -> None:
         "--host: is not a host name or an address",
         "--workers: more than one needs storage.redis",
     ]
+
+
+def test_the_public_port_may_be_the_admin_apis_default(read: Read) -> None:
+    assert read("server: {port: 8081}").server.port == read("").admin.port
+    hosts = "server: {host: 10.0.0.1, port: 9000}\nadmin: {host: 127.0.0.1, port: 9000}"
+    assert read(hosts).admin.port == 9000

@@ -111,7 +111,14 @@ MODEL = "models: [{{id: m, {}}}]"
         (ACCOUNT.format("headers: {Host: x}"), "accounts[0].headers.Host: is written by Dragoman"),
         (ACCOUNT.format('headers: {x: "a\\nb"}'), "accounts[0].headers.x: holds a character"),
         (ACCOUNT.format("headers: [a]"), "accounts[0].headers: expected fields, got a list"),
-        (ACCOUNT.format("headers: {x: 1}"), "expected str, got int; write it in quotes"),
+        (
+            ACCOUNT.format("headers: {y: a, x: 1}"),
+            "accounts[0].headers.x: expected str, got int; write it in quotes",
+        ),
+        (
+            "server: {port: 9000}\nadmin: {port: 9000}",
+            "2: admin.port: is the same as server.port",
+        ),
         (ACCOUNT.format("proxy: 'proxy:3128'"), "accounts[0].proxy: is not a URL"),
         (ACCOUNT.format("proxy: 'http://p:x'"), "accounts[0].proxy: is not a URL"),
         (ACCOUNT.format("ca_file: nowhere"), "accounts[0].ca_file: no such file: nowhere"),

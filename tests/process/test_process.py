@@ -159,6 +159,13 @@ def test_what_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
     assert "server.prot: unknown field, did you mean port?" in done.stderr
 
 
+def test_a_data_folder_that_takes_no_files_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file, where a folder belongs")
+    done = serve(tmp_path, "--port", "0")
+    told = "data cannot be written: File exists; name another folder with DRAGOMAN_DATA\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def test_fields_of_later_versions_are_named_at_the_start(tmp_path: Path) -> None:
     config = (
         f"keys: [{{name: t, key: {KEY}, budget_usd: 5}}]\nstorage: {{redis: 'redis://x:1/0'}}\n"

@@ -29,12 +29,17 @@ ADMIN_PREFIX = "sk-admin-"
 
 
 def read(folder: Path, file: str = CLIENTS) -> list[StoredKey]:
-    """The stored keys; none when there is no file. Raises ValueError when the file is damaged."""
+    """The stored keys; none when there is no file.
+
+    Raises ValueError when the file is damaged or may not be read.
+    """
     path = folder / file
-    if not path.exists():
-        return []
     try:
         return _decoder.decode(path.read_bytes()).keys
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except (jsonio.Malformed, jsonio.Mismatch) as error:
         raise ValueError(f"{path} is damaged: {error}; remove it to get a new key") from None
 

@@ -5,7 +5,7 @@ Each check yields problems by path; none of them stops the others.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +53,15 @@ def check(config: FileConfig) -> Iterator[Problem]:
     for index, host in enumerate(config.images.allow_private_hosts):
         path = f"images.allow_private_hosts[{index}]"
         yield from _network(path, host) if "/" in host else _host(path, host)
+
+
+def one_port_twice(config: FileConfig, given: Collection[str]) -> Iterator[Problem]:
+    """The admin API on the public port, where both were asked for: ``given`` holds the paths of
+    fields that are set. A default that is in the way is no mistake, the start says so."""
+    server, admin = config.server, config.admin
+    shared = server.host == admin.host or {server.host, admin.host} & {"0.0.0.0", "::"}
+    if "admin.port" in given and admin.port and admin.port == server.port and shared:
+        yield Problem("admin.port", "is the same as server.port")
 
 
 def _server(server: ServerConfig) -> Iterator[Problem]:

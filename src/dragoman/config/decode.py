@@ -117,8 +117,18 @@ class Decoding:
             )
         except msgspec.ValidationError as error:
             reason, _, inner = str(error).partition(" - at `$")
-            self.mistake(path + inner.rstrip("`"), _worded(reason, node, shape))
+            inner = self._named(inner.rstrip("`"), node, path)
+            self.mistake(path + inner, _worded(reason, node, shape))
             return _FAILED
+
+    def _named(self, inner: str, node: Node, path: str) -> str:
+        """A path within a leaf. msgspec does not say which member of a mapping it is; ours all
+        hold text."""
+        if not inner.startswith("[...]") or not isinstance(node.value, dict):
+            return inner
+        name, child = next(one for one in node.value.items() if not isinstance(one[1].value, str))
+        self.places[f"{path}.{name}"] = child.place
+        return f".{name}"
 
 
 def _is_required(field: FieldInfo) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import structs
 
 from dragoman.config.accounts import settled
-from dragoman.config.check import check
+from dragoman.config.check import check, one_port_twice
 from dragoman.config.decode import Decoding
 from dragoman.config.document import Document, Mistake, Node, Place
 from dragoman.config.structs import AccountConfig, Config, FileConfig
@@ -70,7 +70,8 @@ def _load(path: str | None, environ: Mapping[str, str]) -> Config:
         raise ConfigError(document.mistakes)
     decoding = Decoding(document.mistakes)
     found = decoding.struct(_with_environment(document.root, environ), FileConfig)
-    for problem in [problem for problem in check(found) if not decoding.faulty(problem.path)]:
+    problems = [*check(found), *one_port_twice(found, decoding.given)]
+    for problem in [problem for problem in problems if not decoding.faulty(problem.path)]:
         decoding.mistake(problem.path, problem.message)
     if decoding.mistakes:
         raise ConfigError(sorted(decoding.mistakes, key=lambda mistake: mistake.line))
