@@ -85,6 +85,19 @@ def edited(
     one out. The others keep their bytes and their order. Of a name that stands twice the last
     counts, as for every reader of JSON; then the white space between members is lost.
     """
+    if jsonio.encode(given) == body:
+        # Nothing stands between members, as most clients write: then this is the same.
+        left = dict(given)
+        for name in changes.keys() & left.keys():
+            value = changes[name]
+            if value is None:
+                del left[name]
+            else:
+                left[name] = Raw(value)
+        rest = jsonio.encode(left)
+        if not opening:
+            return rest
+        return b"{%b%b%b" % (opening, b"," if left else b"", rest[1:])
     spans = _spans(body, given)
     if spans is None:
         left: dict[str, bytes | None] = {**given, **changes}
