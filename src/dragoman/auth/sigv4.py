@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -88,13 +89,21 @@ def lines(key: AwsKey, scope: Scope, message: Message, wall: float) -> bytes:
 def _canonical(message: Message, signed: dict[str, str], names: str) -> str:
     """The canonical request; ``signed`` is in the order of its names."""
     path, _, query = message.target.partition("?")
-    # What is encoded already is encoded once more: so do all services but S3.
-    encoded = quote(path, safe="/~")
+    encoded = _encoded(path)
     # By name, then by value: "=" sorts behind digits, so whole pairs would come out otherwise.
     pairs = sorted(pair.partition("=") for pair in query.split("&")) if query else ()
     arguments = "&".join(f"{name}={value}" for name, _, value in pairs)
     headers = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed.items())
     return "\n".join((message.method, encoded, arguments, headers, names, message.body_sha256))
+
+
+@lru_cache(maxsize=256)
+def _encoded(path: str) -> str:
+    """A path in the canonical request; there are as many as there are models.
+
+    What is encoded already is encoded once more: so do all services but S3.
+    """
+    return quote(path, safe="/~")
 
 
 def _hmac(key: bytes, text: str) -> bytes:

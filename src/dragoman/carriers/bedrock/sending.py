@@ -2,6 +2,7 @@
 bytes."""
 
 from base64 import b64encode
+from functools import lru_cache
 from urllib.parse import quote
 
 from msgspec import UNSET, Raw, Struct
@@ -154,6 +155,7 @@ def _opening(betas: tuple[str, ...]) -> bytes:
     return opening + b',"anthropic_beta":%b' % jsonio.encode(betas) if betas else opening
 
 
+@lru_cache(maxsize=256)
 def _path(wire_id: str, action: str) -> str:
     return f"/model/{quote(wire_id, safe=':')}/{action}"
 

@@ -1,6 +1,7 @@
 """What is sent to Vertex AI, and where to (protocol.md §7): the hub's request, or a Messages
 client's own bytes."""
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from dragoman.carriers import anthropic
@@ -107,5 +108,6 @@ def _fitted(body: bytes, betas: tuple[str, ...], version: str) -> Fitted:
     return fitted
 
 
+@lru_cache(maxsize=256)
 def _path(wire_id: str, *, streams: bool) -> str:
     return f"/{quote(wire_id, safe='@')}:{'streamRawPredict' if streams else 'rawPredict'}"
