@@ -16,6 +16,8 @@ into reads (source: protocol.md §7 and the AWS SDKs, whose decoder is the tests
 
 import struct
 from binascii import crc32
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from dragoman.errors import Failure
@@ -47,7 +49,8 @@ _UUID_BYTES = 16
 class Frame(NamedTuple):
     """One message: its headers by name, and its payload."""
 
-    headers: dict[str, HeaderValue]
+    headers: Mapping[str, HeaderValue]
+    """Frames whose headers are the same bytes share them."""
     payload: bytes
 
     def text(self, name: str) -> str:
@@ -134,7 +137,9 @@ def _frame(data: bytes) -> Frame:
     return Frame(_headers(data[_PRELUDE.size : end]), data[end : -_CRC.size])
 
 
-def _headers(data: bytes) -> dict[str, HeaderValue]:
+@lru_cache(maxsize=64)
+def _headers(data: bytes) -> Mapping[str, HeaderValue]:
+    """Read once for all the frames of a stream, which have the same."""
     found: dict[str, HeaderValue] = {}
     at = 0
     try:
