@@ -79,7 +79,10 @@ async def _reply(
 ) -> tuple[Reply, Account]:
     account.in_flight += 1
     try:
-        carrier, wire = account.carrier, up.wire_for(account)
+        carrier = account.carrier
+        if up.missing is not None and not up.passes(carrier):
+            await up.complete()
+        wire = up.wire_for(account)
         response = await _send(pool, account, up, record, wire)
         try:
             body = await response.body(MAX_REPLY_BYTES)
@@ -128,7 +131,10 @@ async def _begin(pool: Pool, account: Account, up: Upstream, record: Record) -> 
     with ExitStack() as undo:
         account.in_flight += 1
         undo.callback(account.release)
-        carrier, wire = account.carrier, up.wire_for(account)
+        carrier = account.carrier
+        if up.missing is not None and not up.passes(carrier):
+            await up.complete()
+        wire = up.wire_for(account)
         response = await _send(pool, account, up, record, wire)
         undo.callback(response.close)
         kind = Passed if up.raw and up.passes(carrier) else Answer

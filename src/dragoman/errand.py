@@ -1,6 +1,6 @@
 """A request on its way up: what is sent, to whom it may go next, and where it has been."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import UNSET, Struct
@@ -103,6 +103,8 @@ class Upstream(Struct, eq=False):
     dialect: str = ""
     raw: bytes = b""
     """The client's own body in this dialect, where it may go up as it came."""
+    missing: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Fetches and converts pictures and files, until it is done: what passes goes without."""
     road: Road | None = None
     """The way to other accounts; without one the request stays with the first."""
     counting: bool = False
@@ -148,6 +150,12 @@ class Upstream(Struct, eq=False):
         verbatim = carrier.verbatim
         return bool(self.raw) and verbatim is not None and verbatim.dialect == self.dialect
 
+    async def complete(self) -> None:
+        """Have everything at hand that a request needs which is translated. Raises Failure."""
+        if self.missing is not None:
+            await self.missing()
+            self.missing = None
+
     def change(self) -> None:
         """``request`` was changed: what was made of it is out of date."""
         self.generation += 1
@@ -157,7 +165,7 @@ class Upstream(Struct, eq=False):
         """Let go of all that was asked: it cannot be sent again."""
         self.wire = self._wires = None
         self.raw = b""
-        self.later = None
+        self.later = self.missing = None
         request = self.request
         request.messages = []
         request.system = request.tools = UNSET

@@ -170,6 +170,7 @@ class Exchange:
         """
         self.call.content = b""
         parsed.raw = b""
+        parsed.media = ()
         parsed.later = None
         up.forget()
 

@@ -24,6 +24,11 @@ from dragoman.serve import serve
 Work = Coroutine[Any, Any, None]
 PREFIXES = ("", "/openai", "/anthropic")
 _MODEL = tuple(f"{prefix}/v1/models/" for prefix in PREFIXES)
+_RESPONSE = tuple(f"{prefix}/v1/responses/" for prefix in PREFIXES)
+
+
+_NO_IDS = ("", "input_tokens", "compact")
+"""What stands in the place of a response's id and is another thing of OpenAI's."""
 
 
 class Route(NamedTuple):
@@ -40,7 +45,7 @@ def find(call: Call, gw: Gateway) -> Work:
     """The coroutine that answers a call."""
     route = _TABLE.get(call.path)
     if route is None:
-        route = _ONE_MODEL if call.path.startswith(_MODEL) else None
+        route = _with_id(call.path)
     if route is None:
         return refuse(
             call, gw, Failure("not_found", f"Unknown request URL: {call.method} {call.path}.")
@@ -56,6 +61,16 @@ def find(call: Call, gw: Gateway) -> Work:
         Failure("method_not_allowed", f"{call.path} answers {route.allow}, not {call.method}."),
         (("allow", route.allow),),
     )
+
+
+def _with_id(path: str) -> Route | None:
+    """The route of a path that names one thing."""
+    if path.startswith(_MODEL):
+        return _ONE_MODEL
+    if path.startswith(_RESPONSE):
+        name, _, part = path.split("/v1/responses/", 1)[1].partition("/")
+        return _ONE_RESPONSE.get(part) if name not in _NO_IDS else None
+    return None
 
 
 async def options(call: Call, route: Route) -> None:
@@ -105,6 +120,11 @@ async def models(call: Call, gw: Gateway) -> None:
 async def model(call: Call, gw: Gateway) -> None:
     """``GET /v1/models/{id}``."""
     await _listing(call, gw, of(call.path, call.headers), _one_model)
+
+
+async def response(call: Call, gw: Gateway) -> None:
+    """What asks for a response that was given before: there is no store of them."""
+    await _listing(call, gw, RESPONSES, _no_response)
 
 
 async def healthz(call: Call, _: Gateway) -> None:
@@ -174,6 +194,15 @@ def _one_model(call: Call, gw: Gateway, principal: Principal) -> bytes:
     return jsonio.encode(listing.openai_model(row))
 
 
+def _no_response(call: Call, gw: Gateway, principal: Principal) -> bytes:
+    name = call.path.split("/v1/responses/", 1)[1].partition("/")[0]
+    raise Failure(
+        "not_found",
+        f"Response with id '{name[:64]}' not found: this gateway stores no responses."
+        " Send the whole conversation in 'input' of a new one.",
+    )
+
+
 _PUBLIC = {
     "/v1/chat/completions": Route({"POST": chat}),
     "/v1/responses": Route({"POST": responses}),
@@ -183,6 +212,11 @@ _PUBLIC = {
     "/v1/models": Route({"GET": models, "HEAD": models}),
 }
 _ONE_MODEL = Route({"GET": model, "HEAD": model})
+_ONE_RESPONSE = {
+    "": Route({"GET": response, "DELETE": response, "HEAD": response}),
+    "cancel": Route({"POST": response}),
+    "input_items": Route({"GET": response, "HEAD": response}),
+}
 _TABLE = {
     "/healthz": Route({"GET": healthz, "HEAD": healthz}),
     "/readyz": Route({"GET": readyz, "HEAD": readyz}),

@@ -6,6 +6,7 @@ exactly one answer, one outcome and one log line.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from dragoman import attempts, fanout, pauses, routing
@@ -75,9 +76,6 @@ async def converse(exchange: Exchange) -> None:
         exchange.accept(parsed, principal)
         if exchange.dialect.hear is not None:
             exchange.dialect.hear(call.headers, parsed, strict=options.strict)
-        if parsed.media:
-            await gw.media.resolve(parsed.request, parsed.media)
-            parsed.media = ()  # a stream of minutes need not hold the pictures
         if ticket.metered:
             ticket.reserve(estimate(parsed), gw.clock.mono())
         wanted = exchange.wanted(parsed, principal)
@@ -91,12 +89,22 @@ async def converse(exchange: Exchange) -> None:
         up.warnings = parsed.warnings
         if parsed.raw or parsed.betas or options.chat_passes:
             exchange.pass_on(parsed, up, body)
+        if parsed.media:
+            up.missing = partial(complete, gw, parsed)
+            if not up.passes(plan[0].carrier):
+                await up.complete()
         if parsed.n > 1:
             await fanout.serve(exchange, parsed, plan, up)
         elif parsed.stream:
             await stream(exchange, parsed, plan, up)
         else:
             await whole(exchange, parsed, plan, up)
+
+
+async def complete(gw: Gateway, parsed: Parsed) -> None:
+    """Fetch and convert what a request holds and an upstream does not take as it is."""
+    await gw.media.resolve(parsed.request, parsed.media)
+    parsed.media = ()  # a stream of minutes need not hold the pictures
 
 
 async def whole(

@@ -110,6 +110,35 @@ async def test_what_needs_a_store_is_refused_by_name(tmp_path: Path) -> None:
         assert refused.value.code == "unsupported_parameter"
 
 
+async def test_a_response_cannot_be_asked_for_again(tmp_path: Path) -> None:
+    """It is not there, which is another thing than a path that does not exist."""
+    async with running(tmp_path, accounts=SIMULATOR) as gateway:
+        given = (await client(gateway).responses.create(model=MODEL, input="Hi")).id
+        responses = client(gateway, "/openai/v1").responses
+        for asked in (
+            responses.retrieve(given),
+            responses.delete(given),
+            responses.cancel(given),
+            responses.input_items.list(given),
+        ):
+            with pytest.raises(openai.NotFoundError) as caught:
+                await asked
+            assert given in caught.value.message
+            assert "stores no responses" in caught.value.message
+            assert (caught.value.type, caught.value.code) == ("invalid_request_error", "not_found")
+        base = "/v1/responses"
+        statuses = {
+            "GET": (("", 405), ("/", 404), ("/resp_1/other", 404), ("/resp_1/cancel", 405)),
+            "POST": (("/resp_1", 405), ("/compact", 404), ("/resp_1/input_items", 405)),
+        }
+        for method, paths in statuses.items():
+            for path, status in paths:
+                answer = await gateway.http.request(method, base + path)
+                assert (answer.status_code, path) == (status, path)
+        nobody = await gateway.http.get(base + "/resp_1", headers={"authorization": "Bearer sk-x"})
+        assert nobody.status_code == 401
+
+
 async def test_a_stored_response_is_announced_not_to_be(tmp_path: Path) -> None:
     async with running(tmp_path, accounts=SIMULATOR) as gateway:
         raw = await client(gateway).responses.with_raw_response.create(

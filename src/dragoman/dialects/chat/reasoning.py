@@ -1,8 +1,8 @@
 """Thinking that comes back: ``thinking_blocks`` and ``reasoning_details`` → signed blocks.
 
 Only what is signed goes to Claude, byte for byte (protocol.md §0.6). What nobody signed is of use
-to upstreams of other kinds alone (:func:`unsigned`): it goes along with an empty signature, those of
-Claude leave it out, and it never becomes text. Where a block's ``index`` says that other blocks
+to upstreams of other kinds alone (:func:`unsigned`): it goes along with an empty signature, is left
+out on the way to Claude, and never becomes text. Where a block's ``index`` says that other blocks
 stood before it, it returns to its place: between calls, as the model wrote it.
 
 A client that sends back calls and no thinking gets what the memory has of that turn:
