@@ -50,6 +50,7 @@ class Account:
     __slots__ = (
         "_serves",
         "allowance",
+        "ambiguous",
         "carrier",
         "client",
         "cool_until",
@@ -129,6 +130,8 @@ class Account:
         self.reason = ""
         self.faults: dict[str, int] = {}
         """Failures since the start, by kind."""
+        self.ambiguous: dict[str, int] = {}
+        """Of those that left it open whether upstream had worked, by kind."""
         self.without: dict[str, float] = {}
         """Models that upstream does not serve to this account, and until when (``mono()`` seconds)
         none is sent here. Written by ``Pool.exclude``."""

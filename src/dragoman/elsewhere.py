@@ -79,7 +79,9 @@ def note(pool: Pool, missed: Missed, search: Search, record: Record) -> None:
     kind = failure.kind
     ambiguous = kind in AMBIGUOUS and not failure.answered
     record.missed += (Miss(account.name, kind, ambiguous),)
-    record.ambiguous += ambiguous
+    if ambiguous:
+        record.ambiguous += 1
+        account.ambiguous[kind] = account.ambiguous.get(kind, 0) + 1
     search.failure = failure
     search.tried.append(account)
     if kind in FREE:

@@ -4,7 +4,7 @@ Two things do: ``http.client.Client`` over the network, and the built-in simulat
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Timeouts(NamedTuple):
@@ -49,6 +49,15 @@ class UpstreamClient(Protocol):
         self, method: str, path: str, headers: bytes, body: bytes, timeouts: Timeouts
     ) -> UpstreamResponse: ...
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Resends(Protocol):
+    """A client that keeps connections, and sends a request once more, on a new one, where the one
+    that was kept proves to be closed."""
+
+    resent: int
+    """How often it did."""
 
 
 async def pour(response: UpstreamResponse, sink: Callable[[bytes], bool]) -> bool:

@@ -19,11 +19,12 @@ from dragoman.catalogue.catalogue import Catalogue
 from dragoman.control import metrics
 from dragoman.control.dollars import decimal, saved
 from dragoman.control.families import FAMILIES
+from dragoman.hedges import ENOUGH, Class
 from dragoman.observe.tally import Labels, Row, Times
 from tests.control.harness import Admin, administered
 from tests.docs_samples import ROOT
 from tests.gateway.harness import MODEL, accounts, error, reply
-from tests.scripted_upstream import RECEIVE, ScriptedUpstream
+from tests.scripted_upstream import FIN, RECEIVE, RST, UNTIL_CLOSED, ScriptedUpstream
 
 USAGE = {
     "input_tokens": 10,
@@ -95,6 +96,41 @@ async def test_a_scrape_says_what_happened(tmp_path: Path) -> None:
     assert value(found, "dragoman_waiting_requests") == 0
     assert value(found, "dragoman_build_info", version=__version__) == 1
     assert value(found, "process_resident_memory_bytes") > 0
+
+
+async def test_what_may_be_billed_twice_is_counted(tmp_path: Path) -> None:
+    # "a" drops a request that it has taken, then is slow; "b" closes a connection that it had kept.
+    slow: list[Any] = [[RECEIVE, RST], [RECEIVE, UNTIL_CLOSED]]
+    kept: list[Any] = [[RECEIVE, reply(), RECEIVE, FIN], [RECEIVE, reply()] * 9]
+    async with ScriptedUpstream(*slow) as first, ScriptedUpstream(*kept) as second:
+        pool = accounts(first.url, second.url)
+        pool[0]["priority"] = 1
+        routing = {"hedging": True}
+        async with administered(tmp_path, accounts=pool, routing=routing) as admin:
+            found = await scrape(admin)
+            assert value(found, "dragoman_hedges_total") == 0
+            a = next(one for one in admin.gateway.app.pool.snapshot() if one.name == "a")
+            for _ in range(2):
+                assert (await admin.gateway.chat()).status_code == 200
+            found = await scrape(admin)
+            kind = {"kind": "upstream_reset"}
+            assert value(found, "dragoman_account_ambiguous_total", account="a", **kind) == 1
+            assert value(found, "dragoman_account_ambiguous_total") == 1
+            assert value(found, "dragoman_account_resent_total", account="b") == 1
+            assert value(found, "dragoman_account_resent_total", account="a") == 0
+            a.cool_until = 0.0
+            a.failures = 0
+            hedges = admin.gateway.app.pool.hedges
+            assert hedges is not None
+            for _ in range(ENOUGH):
+                hedges.took(Class("a", MODEL, stream=False), 0.01)
+            hedges._chances = 1.0
+            answer = await admin.gateway.chat()
+            assert answer.headers["x-dragoman-account"] == "b"
+            found = await scrape(admin)
+            assert value(found, "dragoman_hedges_total") == 1
+            assert value(found, "dragoman_hedges_won_total") == 1
+            assert value(found, "dragoman_account_ambiguous_total") == 1
 
 
 async def test_streams_have_a_time_to_the_first_byte(tmp_path: Path) -> None:

@@ -223,6 +223,7 @@ async def test_a_reused_connection_that_dies_unanswered_is_replaced_once(end: ob
         assert await fetch(client) == b"one"
         assert await fetch(client, b"again") == b"two"
         assert [request.body for request in upstream.requests] == [b"{}", b"again", b"again"]
+        assert client.resent == 1
 
 
 async def test_a_connection_closed_while_idle_is_never_used() -> None:
@@ -243,6 +244,7 @@ async def test_the_retry_goes_to_a_fresh_connection_and_happens_once() -> None:
         failure = await failure_of(post(client))
         assert failure.kind == "upstream_reset"
         assert [len(connection.requests) for connection in upstream.connections] == [1, 2, 1]
+        assert client.resent == 1
 
 
 async def test_a_reused_connection_that_dies_after_one_byte_is_a_failure() -> None:

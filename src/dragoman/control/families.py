@@ -19,6 +19,7 @@ from dragoman.control.condition import DISABLED, STATES, condition
 from dragoman.control.desk import Desk
 from dragoman.control.dollars import NANO, saved
 from dragoman.observe.tally import BOUNDS_S, Row
+from dragoman.upstream import Resends
 
 
 class Family(NamedTuple):
@@ -75,8 +76,24 @@ FAMILIES = (
         "Failures of an account's own, by kind.",
     ),
     Family(
+        "dragoman_account_ambiguous_total", "counter", ("account", "kind"),
+        "Attempts that were sent and not answered: upstream may have worked on them, and bill it.",
+    ),
+    Family(
+        "dragoman_account_resent_total", "counter", ("account",),
+        "Requests sent once more to the same account, whose kept connection had been closed.",
+    ),
+    Family(
         "dragoman_account_limit_remaining", "gauge", ("account", "limit"),
         "What is left of an upstream rate limit, as far as its answers told.",
+    ),
+    Family(
+        "dragoman_hedges_total", "counter", (),
+        "Requests sent to a second account as well, because the first took unusually long.",
+    ),
+    Family(
+        "dragoman_hedges_won_total", "counter", (),
+        "Of those, the ones that the second account answered first.",
     ),
     Family(
         "dragoman_waiting_requests", "gauge", (), "Requests that wait for an account with room."
@@ -93,6 +110,7 @@ def families(desk: Desk) -> Iterator[Metric]:
     yield _caches(desk)
     yield from _times(desk)
     yield from _accounts(desk)
+    yield from _hedges(desk)
     yield _gauge("dragoman_waiting_requests", [((), desk.running().waiting.count)])
 
 
@@ -193,6 +211,13 @@ def _histogram(name: str, rows: Sequence[tuple[str, str, list[int], float]]) -> 
     return metric
 
 
+def _hedges(desk: Desk) -> Iterator[Metric]:
+    """No samples while hedging is off."""
+    known = desk.running().pool.hedges
+    yield _counter("dragoman_hedges_total", [((), known.sent)] if known else [])
+    yield _counter("dragoman_hedges_won_total", [((), known.won)] if known else [])
+
+
 def _accounts(desk: Desk) -> Iterator[Metric]:
     now = desk.clock.mono()
     pool = desk.running().pool
@@ -211,6 +236,15 @@ def _accounts(desk: Desk) -> Iterator[Metric]:
     yield _counter(
         "dragoman_account_failures_total",
         [((one.name, kind), count) for one in accounts for kind, count in one.faults.items()],
+    )
+    yield _counter(
+        "dragoman_account_ambiguous_total",
+        [((one.name, kind), count) for one in accounts for kind, count in one.ambiguous.items()],
+    )
+    yield _counter(
+        "dragoman_account_resent_total",
+        # The built-in simulator has no connections.
+        [((one.name,), one.client.resent) for one in accounts if isinstance(one.client, Resends)],
     )
     yield _gauge(
         "dragoman_account_limit_remaining",

@@ -101,6 +101,7 @@ class Client:
         "_timer",
         "buffer",
         "plain",
+        "resent",
     )
 
     def __init__(
@@ -124,6 +125,9 @@ class Client:
         self._timer: asyncio.TimerHandle | None = None
         self._swept = 0.0
         self._closed = False
+        self.resent = 0
+        """Requests sent a second time, because the connection that was kept for them turned out
+        to be closed."""
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.plain = memoryview(bytearray(READ_BYTES))
 
@@ -153,7 +157,9 @@ class Client:
                 return response(connection)
             if not (reused and connection.went_stale):
                 raise connection.failure
+            # Once only: the second connection is a new one.
             reused = False
+            self.resent += 1
             connection = await self._connect()
 
     async def close(self) -> None:
