@@ -3,12 +3,18 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.auth.test_tokens import service_account
+from tests.clients import claude_elsewhere as elsewhere
+from tests.clients.claude_elsewhere import Claude, Door
+from tests.clients.claude_elsewhere import call as calls
+from tests.clients.tap import Tap
 from tests.gateway.harness import (
     INVALID_REQUEST,
     KEY,
@@ -21,6 +27,7 @@ from tests.gateway.harness import (
     running,
     stream,
 )
+from tests.gateway.test_clouds import KEYS, again, token
 from tests.scripted_upstream import RECEIVE, ScriptedUpstream
 
 CLAUDE = Path(os.environ["DRAGOMAN_CLIENTS"]) / "node_modules" / ".bin" / "claude"
@@ -29,7 +36,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 async def claude(
-    gateway: Harness, folder: Path, prompt: str, environ: Mapping[str, str] | None = None
+    gateway: Harness | Tap, folder: Path, prompt: str, environ: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """What ``claude -p`` says of one prompt, with a home of its own."""
     home = folder / "home"
@@ -44,7 +51,7 @@ async def claude(
         **(environ or {}),
     }
     run = await asyncio.create_subprocess_exec(
-        str(CLAUDE), "-p", prompt, "--output-format", "json", "--allowedTools", "Bash",
+        str(CLAUDE), "-p", prompt, "--output-format", "json", "--allowedTools", "Bash,Read,Edit",
         env={name: value for name, value in environ.items() if value},
         cwd=home,
         stdin=asyncio.subprocess.DEVNULL,
@@ -82,20 +89,6 @@ async def test_it_runs_a_tool_and_finds_its_prompt_in_the_cache(tmp_path: Path) 
         assert {line["status"] for line in lines} == {200}
         assert {line["conversation"] for line in lines} == {lines[0]["conversation"]}
         assert lines[1]["cache"] == "hit"
-
-
-async def test_a_task_on_an_upstream_that_speaks_chat_completions(tmp_path: Path) -> None:
-    """The upstream is a second gateway, asked as any OpenAI-compatible server would be."""
-    (tmp_path / "behind").mkdir()
-    async with running(tmp_path / "behind") as behind:
-        other = {"name": "other", "provider": "openai", "api_key": KEY}
-        config = {"accounts": [{**other, "base_url": f"{behind.base}/v1"}]}
-        async with running(tmp_path, **config) as gateway:
-            told = await claude(gateway, tmp_path, "Run `echo salut` with Bash")
-            assert not told["is_error"]
-            assert told["num_turns"] >= 2
-            assert "salut" in told["result"]
-            assert {line["account"] for line in await gateway.ended(2)} == {"other"}
 
 
 def call(command: str) -> bytes:
@@ -156,3 +149,168 @@ async def test_a_key_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         told = await claude(gateway, tmp_path, "hi", {"ANTHROPIC_AUTH_TOKEN": "sk-wrong"})
         assert told["is_error"]
         assert told["api_error_status"] == 401
+
+
+DOORS: dict[str, Door] = {
+    "anthropic": elsewhere.anthropic,
+    "bedrock": elsewhere.bedrock,
+    "bedrock-messages": elsewhere.bedrock_messages,
+    "foundry": elsewhere.foundry,
+    "openai": elsewhere.anthropic,
+    "vertex": elsewhere.vertex,
+}
+LIST = "milk\n"
+
+
+def account(place: str, url: str, tokens: str) -> dict[str, Any]:
+    """An account at a place; ``tokens`` is where Google's access tokens come from."""
+    aws = {"provider": "bedrock", "region": elsewhere.REGION, "base_url": url, **KEYS}
+    return {
+        "name": place,
+        **{
+            "anthropic": {
+                "provider": "anthropic",
+                "base_url": url,
+                "api_key": elsewhere.ANTHROPIC_KEY,
+            },
+            "bedrock": aws,
+            "bedrock-messages": {
+                **aws,
+                "bedrock_api": "messages",
+                "base_url": f"{url}/anthropic",
+            },
+            "foundry": {
+                "provider": "foundry",
+                "base_url": f"{url}/anthropic",
+                "api_key": elsewhere.AZURE_KEY,
+            },
+            "openai": {"provider": "openai", "base_url": f"{url}/v1", "api_key": KEY},
+            "vertex": {
+                "provider": "vertex",
+                "region": "global",
+                "project": "a-project",
+                "base_url": url,
+                "google_credentials": service_account(token_uri=f"{tokens}/token"),
+            },
+        }[place],
+    }
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, place: str, model: Claude, **config: Any
+) -> AsyncIterator[tuple[Harness, Tap]]:
+    """A gateway whose one account is at a place, and the wire that leads to it."""
+    for name in ("behind", "gateway"):
+        (folder / name).mkdir(exist_ok=True)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        upstream = await enter(ScriptedUpstream([elsewhere.serving(model, DOORS[place])]))
+        tokens = await enter(ScriptedUpstream([again(lambda _: token(elsewhere.TOKEN))]))
+        url = upstream.url
+        if place == "openai":
+            # A second gateway is the OpenAI-compatible server.
+            behind = account("anthropic", url, "")
+            url = (await enter(running(folder / "behind", accounts=[behind]))).base
+        accounts = [account(place, url, tokens.url)]
+        gateway = await enter(running(folder / "gateway", accounts=accounts, **config))
+        yield gateway, await enter(Tap(gateway.port))
+
+
+@pytest.mark.parametrize("place", DOORS)
+async def test_a_task_wherever_claude_is_served(tmp_path: Path, place: str) -> None:
+    """It reads a file, changes it and runs a command; what it sends is judged by the simulator."""
+    home = tmp_path / "home"
+    home.mkdir()
+    path = home / "list.txt"
+    path.write_text(LIST)
+    model = Claude(
+        [
+            calls(1, "Read", file_path=str(path)),
+            calls(2, "Edit", file_path=str(path), old_string="milk", new_string="tea"),
+            calls(3, "Bash", command="cat list.txt | tr a-z A-Z", description="Shout"),
+            {"type": "text", "text": "The list says tea."},
+        ]
+    )
+    async with serving(tmp_path, place, model) as (gateway, tap):
+        told = await claude(tap, tmp_path, "Change milk to tea in list.txt")
+        assert not told["is_error"], told
+        assert told["result"] == "The list says tea."
+        assert told["num_turns"] >= 4
+        assert path.read_text() == "tea\n"
+        lines = await gateway.ended(4)
+        assert {line["status"] for line in lines} == {200}
+        assert {line["account"] for line in lines} == {place}
+        assert len({line["conversation"] for line in lines}) == 1
+        assert all(line["output_tokens"] > 0 for line in lines)
+    last = model.asked[-1]["messages"]
+    blocks = [block for one in last if isinstance(one["content"], list) for block in one["content"]]
+    called = [block["id"] for block in blocks if block["type"] == "tool_use"]
+    assert len(called) == 3
+    assert [one["tool_use_id"] for one in blocks if one["type"] == "tool_result"] == called
+    assert "TEA" in json.dumps(last)
+    if place != "openai":
+        thinking = [block for block in blocks if block["type"] == "thinking"]
+        assert thinking
+        assert all(block["signature"] for block in thinking)
+
+
+SAID = {"type": "text", "text": "Well."}
+
+
+QUIET = ("DISABLE_TELEMETRY", "DISABLE_ERROR_REPORTING", "DISABLE_AUTOUPDATER")
+
+
+async def test_what_it_asks_first(tmp_path: Path) -> None:
+    """The connection it opens ahead of time, and the gateway's list of models."""
+    asked = {"CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1"} | dict.fromkeys(QUIET, "1")
+    asked["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = ""
+    async with serving(tmp_path, "anthropic", Claude([SAID])) as (_, tap):
+        told = await claude(tap, tmp_path, "hi", asked)
+        assert told["result"] == "Well."
+        heads = {one.partition("?")[0] for one in tap.asked}
+        assert {"HEAD /api/hello", "GET /v1/models", "POST /v1/messages"} <= heads
+        assert set(tap.statuses) == {200}
+
+
+@pytest.mark.parametrize("place", ["anthropic", "bedrock", "vertex"])
+async def test_pings_keep_it_waiting(tmp_path: Path, place: str) -> None:
+    """Upstream says nothing until three pings have gone by."""
+    model = Claude([SAID])
+    config = {"server": {"keepalive_s": 0.1}}
+    async with serving(tmp_path, place, model, **config) as (gateway, tap):
+        model.patience = lambda: tap.heard(b"event: ping", 3)
+        told = await claude(tap, tmp_path, "hi")
+        assert told["result"] == "Well."
+        [line] = await gateway.ended()
+        assert line["outcome"] == "complete"
+
+
+@pytest.mark.parametrize("place", ["anthropic", "bedrock", "vertex", "openai"])
+async def test_it_comes_back_to_an_overloaded_upstream(tmp_path: Path, place: str) -> None:
+    model = Claude([SAID])
+    status = 503 if place == "vertex" else 529
+    model.refusals = [(status, "overloaded_error", "Overloaded")]
+    async with serving(tmp_path, place, model) as (gateway, tap):
+        told = await claude(tap, tmp_path, "hi")
+        assert told["result"] == "Well."
+        lines = await gateway.ended(2)
+        assert [line["status"] for line in lines] == [529, 200]
+
+
+TOO_LONG = {
+    "anthropic": "prompt is too long: 1000001 tokens > 1000000 maximum",
+    "bedrock": "Input is too long for requested model.",
+    "openai": "prompt is too long: 1000001 tokens > 1000000 maximum",
+    "vertex": "prompt is too long: 1000001 tokens > 1000000 maximum",
+}
+
+
+@pytest.mark.parametrize("place", TOO_LONG)
+async def test_it_sees_that_its_prompt_is_too_long(tmp_path: Path, place: str) -> None:
+    model = Claude([SAID])
+    model.refusals = [(400, INVALID_REQUEST, TOO_LONG[place])] * 20
+    async with serving(tmp_path, place, model) as (_, tap):
+        told = await claude(tap, tmp_path, "hi")
+        assert told["is_error"]
+        assert "too long" in told["result"]
