@@ -20,7 +20,8 @@ from tests.cross.meaning import (
     cut,
 )
 
-_STOPS = {"end": "end_turn", "calls": "tool_use", "limit": "max_tokens"}
+_STOPS = {"end": "end_turn", "calls": "tool_use", "limit": "max_tokens",
+          "refused": "refusal"}  # fmt: skip
 MODEL = "claude-opus-5"
 
 
@@ -168,4 +169,9 @@ def _part(block: dict[str, Any]) -> Part:
     if kind == "tool_use":
         return Call(block["id"], block["name"], block["input"])
     assert kind == "tool_result", block
-    return Result(block["tool_use_id"], _text(block["content"]))
+    content = block["content"]
+    if isinstance(content, str):
+        return Result(block["tool_use_id"], content)
+    texts = [one for one in content if one["type"] == "text"]
+    images = [part for part in map(_part, content) if isinstance(part, Image)]
+    return Result(block["tool_use_id"], _text(texts), *images)

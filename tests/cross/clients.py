@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import anthropic
@@ -30,6 +30,7 @@ _KINDS = {
     "invalid_request_error": "rejected",
     "upstream_reset": "broken",
     "stream_truncated": "broken",
+    "upstream_fault": "broken",
     "api_error": "broken",
 }
 
@@ -42,7 +43,10 @@ class Chat:
         self._api = _openai(gateway).chat.completions
 
     def results(self, found: Sequence[Result]) -> list[Any]:
-        return [{"role": "tool", "tool_call_id": one.call_id, "content": one.text} for one in found]
+        return [
+            {"role": "tool", "tool_call_id": one.call_id, "content": _said(one, _chat_part)}
+            for one in found
+        ]
 
     async def ask(self, asked: Asked, past: list[Any], *, stream: bool) -> Told:
         self.asked += 1
@@ -60,9 +64,9 @@ class Chat:
                 async for event in events:
                     text += event.delta if event.type == "content.delta" else ""
                 made = await events.get_final_completion()
-        except openai.LengthFinishReasonError as error:
-            # The SDK's habit: an answer that reached its limit is an exception, which holds it.
-            made = error.completion
+        except (openai.LengthFinishReasonError, openai.ContentFilterFinishReasonError):
+            # The SDK's habit: an answer that was not finished is an exception.
+            made = events.current_completion_snapshot
         except openai.APIError as error:
             return Told(Meaning(text=text, problem=_openai_problem(error)), [])
         assert text == (made.choices[0].message.content or "")
@@ -106,7 +110,8 @@ class Chat:
             Call(one.id, one.function.name, json.loads(one.function.arguments))
             for one in said.tool_calls or ()
         )
-        finish = {"stop": "end", "tool_calls": "calls", "length": "limit"}[choice.finish_reason]
+        finish = {"stop": "end", "tool_calls": "calls", "length": "limit",
+                  "content_filter": "refused"}[choice.finish_reason]  # fmt: skip
         used = made.usage
         cached = used.prompt_tokens_details
         read, written = cached.cached_tokens, cached.cache_write_tokens
@@ -138,7 +143,11 @@ class Responses:
 
     def results(self, found: Sequence[Result]) -> list[Any]:
         return [
-            {"type": "function_call_output", "call_id": one.call_id, "output": one.text}
+            {
+                "type": "function_call_output",
+                "call_id": one.call_id,
+                "output": _said(one, _responses_part),
+            }
             for one in found
         ]
 
@@ -212,8 +221,8 @@ class Responses:
         )
         finish = "calls" if calls else "end"
         if made.status == "incomplete":
-            assert made.incomplete_details.reason == "max_output_tokens"
-            finish = "limit"
+            reasons = {"max_output_tokens": "limit", "content_filter": "refused"}
+            finish = reasons[made.incomplete_details.reason]
         used = made.usage
         read = used.input_tokens_details.cached_tokens
         written = used.input_tokens_details.cache_write_tokens
@@ -246,7 +255,11 @@ class Messages:
 
     def results(self, found: Sequence[Result]) -> list[Any]:
         blocks = [
-            {"type": "tool_result", "tool_use_id": one.call_id, "content": one.text}
+            {
+                "type": "tool_result",
+                "tool_use_id": one.call_id,
+                "content": _said(one, _messages_part),
+            }
             for one in found
         ]
         return [{"role": "user", "content": blocks}]
@@ -310,7 +323,7 @@ class Messages:
             "".join(one.text for one in blocks if one.type == "text"),
             tuple(Call(one.id, one.name, one.input) for one in blocks if one.type == "tool_use"),
             {"end_turn": "end", "stop_sequence": "end", "tool_use": "calls",
-             "max_tokens": "limit"}[made.stop_reason],
+             "max_tokens": "limit", "refusal": "refused"}[made.stop_reason],
             made.stop_sequence,
             Usage(
                 used.input_tokens,
@@ -330,6 +343,11 @@ def _messages_part(word: str | Image) -> dict[str, Any]:
         return {"type": "text", "text": word}
     source = {"type": "base64", "media_type": word.media_type, "data": word.base64}
     return {"type": "image", "source": source}
+
+
+def _said(result: Result, part: Callable[[str | Image], dict[str, Any]]) -> Any:
+    """What a tool gave: a text, or parts of a dialect."""
+    return result.text if result.image is None else [part(result.text), part(result.image)]
 
 
 async def _parsed(raw: Any) -> Any:

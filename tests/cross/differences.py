@@ -11,6 +11,7 @@ from tests.cross.meaning import (
     Meaning,
     Problem,
     Redacted,
+    Result,
     Said,
     Seen,
     Thought,
@@ -77,6 +78,23 @@ def unsigned(seen: Seen) -> Seen:
     return seen._replace(turns=tuple(bare(turn) for turn in seen.turns))
 
 
+def _images_later(seen: Seen) -> Seen:
+    """The request with a note where a result had a picture, and the picture behind all results."""
+
+    def parted(turn: Turn) -> Turn:
+        role, parts = turn
+        images = [part.image for part in parts if isinstance(part, Result) and part.image]
+        noted = [
+            Result(part.call_id, f"{part.text}\n(image, see the next message)")
+            if isinstance(part, Result) and part.image
+            else part
+            for part in parts
+        ]
+        return role, (*noted, *images)
+
+    return seen._replace(turns=tuple(parted(turn) for turn in seen.turns))
+
+
 _JSON_TOOL = Tool("json_reply", "Give your answer by calling this tool, and only so.", SCHEMA)
 
 
@@ -139,6 +157,13 @@ DIFFERENCES = (
         "overloaded",
         dialects=_MESSAGES,
         meaning=_status_529,
+    ),
+    Difference(
+        "a tool message holds texts only: a picture comes with what the user says after it",
+        "image in a result",
+        dialects=_MESSAGES | _RESPONSES,
+        carriers=_OPENAI,
+        seen=_images_later,
     ),
     Difference(
         "Chat Completions upstream signs nothing",

@@ -50,7 +50,7 @@ class Meaning(NamedTuple):
     text: str = ""
     calls: tuple[Call, ...] = ()
     finish: str = ""
-    """``end``, ``calls``, ``limit``; empty where the answer did not come to an end."""
+    """``end``, ``calls``, ``limit``, ``refused``; empty where the answer did not come to an end."""
     stopped_by: str | None = None
     """The stop sequence that was met, where the protocol can say it."""
     usage: Usage = Usage()
@@ -87,6 +87,7 @@ class Result(NamedTuple):
 
     call_id: str
     text: str
+    image: Image | None = None
 
 
 Part = str | Image | Thought | Redacted | Call | Result
@@ -163,9 +164,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Broken:
-    """An answer that begins with ``text`` and ends with an error instead of an end."""
+    """An answer that begins with ``text`` and comes to no end."""
 
     text: str
+    cut: bool = False
+    """The connection breaks off, instead of an error that says why."""
     usage: Usage = USED
 
 

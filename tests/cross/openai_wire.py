@@ -20,7 +20,7 @@ from tests.cross.meaning import (
     cut,
 )
 
-_FINISH = {"end": "stop", "calls": "tool_calls", "limit": "length"}
+_FINISH = {"end": "stop", "calls": "tool_calls", "limit": "length", "refused": "content_filter"}
 MODEL = "anthropic/claude-opus-5"
 
 
@@ -142,7 +142,13 @@ def _turns(messages: list[dict[str, Any]]) -> tuple[Turn, ...]:
 
 def _parts(message: dict[str, Any]) -> list[Part]:
     if message["role"] == "tool":
-        return [Result(message["tool_call_id"], _text(message["content"]))]
+        content = message["content"]
+        if isinstance(content, str):
+            return [Result(message["tool_call_id"], content)]
+        found = [_part(one) for one in content]
+        text = "".join(part for part in found if isinstance(part, str))
+        images = [part for part in found if isinstance(part, Image)]
+        return [Result(message["tool_call_id"], text, *images)]
     parts: list[Part] = []
     if message.get("reasoning_content"):
         parts.append(Thought(message["reasoning_content"], ""))

@@ -1,7 +1,7 @@
 """The rows of the table: what is asked, what upstream says, and so what is understood."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.cross.meaning import (
@@ -35,6 +35,8 @@ WEATHER = Tool("get_weather", "The weather of a city.", SCHEMA)
 CLOCK = Tool("get_time", "What time it is.", {"type": "object", "properties": {}})
 PARIS = Call("toolu_01Par", "get_weather", {"city": "Paris – „là“", "days": 3})
 ROME = Call("toolu_01Rom", "get_weather", {"city": "Rome", "days": 1})
+# Of their own, because signed thinking is remembered by calls.
+PHOTO, ROMAN = PARIS._replace(id="toolu_01Pho"), ROME._replace(id="toolu_01Rmn")
 NOW = Call("toolu_01Now", "get_time", {})
 # Bytes that a careless translation changes: escapes, a slash, half of an emoji's pair in a row.
 SIGNATURE = "EqQBCgIYAhIkQ+/==" * 7
@@ -87,6 +89,11 @@ ROWS: dict[str, Row] = {
         ),
         (Result(PARIS.id, "sun"), Result(ROME.id, "rain")),
     ),
+    "image in a result": Row(
+        Asked(OPUS, (WORDS,), tools=(WEATHER,)),
+        (Answer((PHOTO, ROMAN), "calls"), Answer(("Blue.",))),
+        (Result(PHOTO.id, "A photo:", IMAGE), Result(ROMAN.id, "rain")),
+    ),
     "image": Row(Asked(OPUS, ("Look:", IMAGE, "What is it?")), (Answer(("A picture.",)),)),
     "structured output": Row(Asked(HAIKU, (WORDS,), schema=SCHEMA), (Answer((json.dumps(JSON),)),)),
     "structured output of a newer model": Row(
@@ -96,11 +103,28 @@ ROWS: dict[str, Row] = {
         Asked(OPUS, (WORDS,), stops=("###", "END")), (Answer(("Until here",), stopped_by="END"),)
     ),
     "limit": Row(Asked(OPUS, (WORDS,), limit=5), (Answer(("Until h",), "limit"),)),
+    "refused": Row(_PLAIN, (Answer(("I can",), "refused"),)),
     "throttled": Row(_PLAIN, (Refusal("throttled"),)),
     "overloaded": Row(_PLAIN, (Refusal("overloaded"),)),
     "rejected": Row(_PLAIN, (Refusal("rejected"),)),
     "error inside": Row(_PLAIN, (Broken("Hello, wor"),)),
+    "cut off": Row(_PLAIN, (Broken("Hello, wor", cut=True),)),
 }
+
+
+def renamed(row: Row, ending: str) -> Row:
+    """The same conversation with other ids of calls, so that nobody remembers it."""
+
+    def other(part: Any) -> Any:
+        return part._replace(id=part.id + ending) if isinstance(part, Call) else part
+
+    said = [
+        replace(one, parts=tuple(map(other, one.parts))) if isinstance(one, Answer) else one
+        for one in row.said
+    ]
+    results = [one._replace(call_id=one.call_id + ending) for one in row.results]
+    return replace(row, said=tuple(said), results=tuple(results))
+
 
 _STATUSES = {"throttled": 429, "overloaded": 503, "rejected": 400}
 
@@ -111,7 +135,8 @@ def meaning(said: Said, *, stream: bool) -> Meaning:
         return Meaning(problem=Problem(_STATUSES[said.kind], said.kind))
     if isinstance(said, Broken):
         if stream:
-            return Meaning(text=said.text, problem=Problem(None, "overloaded"))
+            kind = "broken" if said.cut else "overloaded"
+            return Meaning(text=said.text, problem=Problem(None, kind))
         return Meaning(problem=Problem(502, "broken"))
     return Meaning(said.thinking, said.text, said.calls, said.finish, said.stopped_by, said.usage)
 

@@ -14,7 +14,7 @@ import pytest
 from tests.cross import differences
 from tests.cross.clients import CLIENTS
 from tests.cross.meaning import Answer, Asked, Broken, Meaning, Usage
-from tests.cross.scenarios import ROWS, meaning, seen
+from tests.cross.scenarios import ROWS, meaning, renamed, seen
 from tests.cross.upstreams import UPSTREAMS
 from tests.cross.world import World
 
@@ -46,6 +46,24 @@ async def test_cell(world: World, dialect: str, carrier: str, row: str, stream: 
             )
         elif isinstance(said, Broken):
             assert line["outcome"] == "upstream_failed"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("carrier", [name for name in UPSTREAMS if name != "openai"])
+async def test_plain_chat_clients_go_on_thinking(world: World, carrier: str, stream: bool) -> None:
+    """They send back texts and calls only. What was signed goes upstream all the same."""
+    told = renamed(ROWS["thinking between tools"], f"{stream}")
+    gateway = await world.at(carrier)
+    stage, client = gateway.stages[carrier], gateway.clients["chat"]
+    stage.says(*told.said)
+    async with gateway.logging():
+        first = await client.ask(told.asked, [], stream=stream)
+        (said,) = first.echo
+        plain = {name: said[name] for name in ("role", "content", "tool_calls")}
+        past = [plain, *client.results(told.results)]
+        await client.ask(told.asked, past, stream=stream)
+    assert stage.seen[1] == seen(told, 1, stage.upstream.ids[told.asked.model], stream=stream)
 
 
 def read(found: Meaning, asked: Asked) -> Meaning:

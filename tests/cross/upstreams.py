@@ -33,27 +33,26 @@ class Upstream(NamedTuple):
         return (self.stream if seen.stream else self.whole)(said)
 
 
-def sse(events: list[bytes]) -> bytes:
-    """Server-sent events as a response, each a chunk."""
+def sse(events: list[bytes], *, cut: bool = False) -> bytes:
+    """Server-sent events as a response, each a chunk; ``cut``: more was to come."""
     chunks = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
-    return STREAM_HEAD + b"".join(chunks) + LAST_CHUNK
+    return STREAM_HEAD + b"".join(chunks) + (b"" if cut else LAST_CHUNK)
 
 
 def named(event: dict[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), json.dumps(event).encode())
 
 
-def framed(frames: list[bytes]) -> bytes:
-    """Event-stream frames as a response."""
+def framed(frames: list[bytes], *, cut: bool = False) -> bytes:
+    """Event-stream frames as a response; ``cut``: more was to come."""
     data = b"".join(frames)
     head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
-    return f"{head}content-length: {len(data)}\r\n\r\n".encode() + data
+    return f"{head}content-length: {len(data) + cut}\r\n\r\n".encode() + data
 
 
 def cut_off(body: bytes) -> bytes:
     """A whole answer of which the second half never comes."""
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
-    return head.encode() + b"\r\nconnection: close\r\n\r\n" + body[: len(body) // 2]
+    return response(200, body)[: -len(body) // 2]
 
 
 # Anthropic's own words, and who else uses them.
@@ -85,8 +84,8 @@ def _messages_stream(said: Said) -> bytes:
     if isinstance(said, Refusal):
         return _messages_error(said)
     if isinstance(said, Broken):
-        begun = anthropic_wire.begun(said)
-        return sse([named(event) for event in [*begun, OVERLOADED]])
+        begun = [named(event) for event in anthropic_wire.begun(said)]
+        return sse(begun, cut=True) if said.cut else sse([*begun, named(OVERLOADED)])
     return sse([named(event) for event in anthropic_wire.events(said)])
 
 
@@ -119,8 +118,8 @@ def _bedrock_stream(said: Said) -> bytes:
         return _bedrock_error(said)
     if isinstance(said, Broken):
         told = aws_frames.exception("serviceUnavailableException", b'{"message":"Overloaded"}')
-        begun = anthropic_wire.begun(said)
-        return framed([*[aws_frames.chunk(json.dumps(one).encode()) for one in begun], told])
+        begun = [aws_frames.chunk(json.dumps(one).encode()) for one in anthropic_wire.begun(said)]
+        return framed(begun, cut=True) if said.cut else framed([*begun, told])
     events = anthropic_wire.events(said)
     return framed([aws_frames.chunk(json.dumps(event).encode()) for event in events])
 
@@ -196,10 +195,13 @@ def _openai_stream(said: Said) -> bytes:
         return _openai_error(said)
     if isinstance(said, Broken):
         error = {"message": "Overloaded", "type": "server_error", "code": "overloaded"}
-        chunks = [*openai_wire.begun(said), {"error": error}]
-        return sse([b"data: %b\n\n" % json.dumps(one).encode() for one in chunks])
-    chunks = [json.dumps(one) for one in openai_wire.chunks(said)]
-    return sse([f"data: {one}\n\n".encode() for one in [*chunks, "[DONE]"]])
+        begun = [_data(one) for one in openai_wire.begun(said)]
+        return sse(begun, cut=True) if said.cut else sse([*begun, _data({"error": error})])
+    return sse([*map(_data, openai_wire.chunks(said)), b"data: [DONE]\n\n"])
+
+
+def _data(chunk: dict[str, Any]) -> bytes:
+    return b"data: %b\n\n" % json.dumps(chunk).encode()
 
 
 def _openai_read(request: Request) -> Seen:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cross.clients import CLIENTS
-from tests.cross.meaning import Said, Seen
+from tests.cross.meaning import Broken, Said, Seen
 from tests.cross.upstreams import UPSTREAMS, Upstream
 from tests.gateway.harness import Harness, running
 from tests.scripted_upstream import Connection, ScriptedUpstream
@@ -33,9 +33,8 @@ class Stage:
             seen = self.upstream.read(request)
             self.seen.append(seen)
             said = self._says.pop(0) if len(self._says) > 1 else self._says[0]
-            answer = self.upstream.answer(said, seen)
-            await connection.send(answer)
-            if b"connection: close" in answer:
+            await connection.send(self.upstream.answer(said, seen))
+            if isinstance(said, Broken) and (said.cut or not seen.stream):
                 await connection.flushed()
                 connection.writer.close()
                 return
