@@ -8,9 +8,8 @@ unknown kinds are passed over.
 """
 
 import re
-from base64 import b64decode
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dragoman.carriers import anthropic
 from dragoman.carriers.bedrock.errors import CORRUPT, stream_failure
@@ -28,7 +27,8 @@ _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class _Chunk(Struct):
-    bytes: str = ""
+    event: bytes = field(default=b"", name="bytes")
+    """In base64, which the JSON library reads strictly."""
 
 
 class _Event(Struct):
@@ -132,8 +132,8 @@ def _read(frame: Frame) -> bytes | UpstreamError:
     if frame.text(":event-type") != "chunk":
         return b""
     try:
-        data = b64decode(_chunks.decode(frame.payload).bytes, validate=True)
-    except (jsonio.Malformed, jsonio.Mismatch, ValueError) as error:
+        data = _chunks.decode(frame.payload).event
+    except (jsonio.Malformed, jsonio.Mismatch) as error:
         return UpstreamError(CORRUPT, f"{error}: {frame.payload[:200]!r}")
     if not data:
         return b""
