@@ -53,6 +53,8 @@ WITHOUT_MODEL = "without_model"
 """What counts, among an account's faults, a model that it may not use."""
 WITHOUT_MODEL_S = 600.0
 """How long a model is sent elsewhere for that."""
+MOST_WITHOUT = 256
+"""How many models of an account are remembered for it: their names are the clients' to choose."""
 PROBE_S = 10.0
 """How long one request has to show that an account is back before another may try."""
 LOOK_S = 0.2
@@ -190,7 +192,8 @@ class Pool:
         """
         account.probe_until = 0.0
         account.faults[WITHOUT_MODEL] = account.faults.get(WITHOUT_MODEL, 0) + 1
-        if not account.never_disable:
+        known = model in account.without or len(account.without) < MOST_WITHOUT
+        if known and not account.never_disable:
             account.without[model] = self._clock.mono() + WITHOUT_MODEL_S
             self._note()
 

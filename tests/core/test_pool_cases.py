@@ -11,7 +11,7 @@ from dragoman.account import Account, Terms
 from dragoman.affinity import HEADERS, Hints
 from dragoman.carriers.anthropic import read_error
 from dragoman.errors import Failure
-from dragoman.pool import COOL_S, MAX_COOL_S, Pool
+from dragoman.pool import COOL_S, MAX_COOL_S, MOST_WITHOUT, Pool
 from dragoman.roster import RING_FROM, Roster
 from dragoman.routing import BOUND, FREE_LOAD, Moved, Wanted, plan
 from tests.core.test_affinity_and_routing import NO_HINTS, account, identity
@@ -188,6 +188,17 @@ def test_an_account_may_be_exempt_from_all_of_it() -> None:
     rig.pool.exhausted(one, 60)
     assert rig.plan() == [one]
     assert sum(one.faults.values()) == len(COOL_S) + 1, "it is counted all the same"
+
+
+def test_names_that_clients_make_up_are_not_remembered_without_end() -> None:
+    rig = Rig(*several(2))
+    (one, _) = rig.pool.snapshot()
+    for number in range(MOST_WITHOUT + 50):
+        rig.pool.exclude(one, f"claude-{number}")
+    assert len(one.without) == MOST_WITHOUT
+    rig.hands.now += 1
+    rig.pool.exclude(one, "claude-0")
+    assert one.without["claude-0"] > one.without["claude-1"], "one that is known is renewed"
 
 
 def test_a_refused_credential_is_left_until_it_has_shown_itself() -> None:
