@@ -5,6 +5,7 @@ said before would be another answer. What merely asks for something extra is nam
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 
 from dragoman.dialects.chat.parsed import Notes
 from dragoman.dialects.chat.shapes import given
@@ -60,14 +61,8 @@ _LOGPROBS = "message.output_text.logprobs"
 
 def note(asked: ResponsesRequest, notes: Notes) -> None:
     """Name what is not honoured. Raises :class:`Failure` for what cannot be left out."""
-    for name, (wants, why) in REFUSED.items():
-        if wants(asked):
-            raise Failure(
-                "unsupported_parameter", f"Unsupported parameter: '{name}': {why}", param=name
-            )
-    for name, (wants, why) in IGNORED.items():
-        if wants(asked):
-            notes.warn(name, why, "unsupported_parameter")
+    if _asks(asked):
+        _note_fields(asked, notes)
     for at, wanted in enumerate(asked.include or ()):
         path = f"include[{at}]"
         if wanted == _LOGPROBS:
@@ -78,3 +73,28 @@ def note(asked: ResponsesRequest, notes: Notes) -> None:
             )
         if wanted not in _INCLUDED:
             notes.warn(path, f"there is no {wanted}")
+
+
+_fields = attrgetter(
+    *[name for name in (*REFUSED, *IGNORED) if name not in ("store", "reasoning.context")]
+)
+_LEFT_OUT = _fields(ResponsesRequest(model=""))
+
+
+def _asks(asked: ResponsesRequest) -> bool:
+    """Whether any of the fields above may ask for something. All are looked at together, because
+    nearly always none is there; ``store`` and ``reasoning`` often are, and ask for nothing."""
+    if _fields(asked) != _LEFT_OUT or asked.store is True:
+        return True
+    return asked.reasoning is not None and IGNORED["reasoning.context"][0](asked)
+
+
+def _note_fields(asked: ResponsesRequest, notes: Notes) -> None:
+    for name, (wants, why) in REFUSED.items():
+        if wants(asked):
+            raise Failure(
+                "unsupported_parameter", f"Unsupported parameter: '{name}': {why}", param=name
+            )
+    for name, (wants, why) in IGNORED.items():
+        if wants(asked):
+            notes.warn(name, why, "unsupported_parameter")
