@@ -64,8 +64,10 @@ USAGE = {
 }
 
 
-def whole(blocks: list[dict[str, Any]], stop: str = "pause_turn") -> bytes:
-    return reply(content=blocks, stop_reason=stop, usage=USAGE)
+def whole(
+    blocks: list[dict[str, Any]], stop: str = "pause_turn", usage: dict[str, Any] = USAGE
+) -> bytes:
+    return reply(content=blocks, stop_reason=stop, usage=usage)
 
 
 def _deltas(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -86,11 +88,14 @@ def _deltas(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]
 
 
 def streamed(
-    blocks: list[dict[str, Any]], stop: str | None = "pause_turn", name: str = "msg_01abc"
+    blocks: list[dict[str, Any]],
+    stop: str | None = "pause_turn",
+    name: str = "msg_01abc",
+    usage: dict[str, Any] = USAGE,
 ) -> bytes:
     """A part as a stream; without ``stop``, as far as its blocks."""
-    usage = {**USAGE, "output_tokens": 1}
-    made = STREAM_HEAD + event("message_start", message={"id": name, "usage": usage})
+    begun = {**usage, "output_tokens": 1}
+    made = STREAM_HEAD + event("message_start", message={"id": name, "usage": begun})
     for index, block in enumerate(blocks):
         begun, deltas = _deltas(block)
         made += event("content_block_start", index=index, content_block=begun)
@@ -100,7 +105,7 @@ def streamed(
     if stop is None:
         return made
     delta = {"stop_reason": stop, "stop_sequence": None}
-    made += event("message_delta", delta=delta, usage=USAGE)
+    made += event("message_delta", delta=delta, usage=usage)
     return made + event("message_stop") + LAST_CHUNK
 
 
@@ -412,3 +417,43 @@ async def test_a_client_that_leaves_ends_the_part_under_way(tmp_path: Path) -> N
                 await upstream.connections[-1].over
             (line,) = await gateway.ended()
     assert (line["outcome"], line["output_tokens"]) == ("client_left", 5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_cache_is_judged_by_the_first_part(tmp_path: Path, stream: bool) -> None:
+    """What the second part reads is what the first wrote: no hit that the client's next turn could
+    count on, and nothing that its first was given."""
+
+    def told(read: int, written: int) -> dict[str, int]:
+        kept = {"cache_read_input_tokens": read, "cache_creation_input_tokens": written}
+        return {"input_tokens": 10, "output_tokens": 5, **kept}
+
+    made = streamed if stream else whole
+    parts = [
+        made(FIRST, usage=told(0, 5000)),
+        made(SECOND, "end_turn", usage=told(5000, 300)),
+        made(SECOND, "end_turn", usage=told(5000, 400)),
+    ]
+    script: list[Any] = [step for part in parts for step in (RECEIVE, part)]
+    headers = {"x-dragoman-explain": "1", "x-conversation-id": "c"}
+    rules = {"role": "system", "content": "Look it up, always, and say where it stands. " * 400}
+    turn = [rules, {"role": "user", "content": "Is it so?"}]
+    asked = {**SEARCH, "model": "claude-opus-5-5", "stream": stream}
+    async with ScriptedUpstream(script) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            lines: list[dict[str, str]] = []
+            for more in ([], [{"role": "assistant", "content": CONTENT}, {**turn[1]}]):
+                answer = await gateway.chat(headers, **asked, messages=[*turn, *more])
+                assert answer.status_code == 200, answer.text
+                line = answer.headers["x-dragoman-explain"]
+                lines.append(dict(part.split("=", 1) for part in line.split("; ")))
+            logged = await gateway.ended(2)
+            counts = gateway.app.gateway.caches.counts.accounts["a"]
+    first, second = lines
+    assert (first["cache"], first["reason"]) == ("written", "first_request")
+    assert (first["read"], first["written"]) == ("0", "5000")
+    assert (second["cache"], second["read"], second["expected"]) == ("hit", "5000", "5000")
+    assert [(one["cache"], one.get("cache_read_tokens", 0)) for one in logged] == [
+        ("written", 5000), ("hit", 5000),
+    ]  # fmt: skip
+    assert sum(counts.values()) == 2, "a request counts once, however many parts its answer has"
