@@ -57,8 +57,7 @@ def _full(body: bytes, way: Given) -> Parsed:
     asked: CompletionRequest = _requests.read(body, "", notes)
     duplicates.refuse(body, asked.prompt, b'"prompt"')
     _refuse(asked)
-    if asked.best_of is not None and asked.best_of > (asked.n or 1):
-        notes.warn("best_of", "no choice is better than another", "unsupported_parameter")
+    _choose(asked, notes)
     prompts = _prompts(asked.prompt)
     each = asked.n or 1
     if len(prompts) * each > MOST_CHOICES:
@@ -122,6 +121,17 @@ def _told(asked: CompletionRequest) -> chat.ChatRequest:
         user=asked.user,
         reasoning_effort="none",
     )
+
+
+def _choose(asked: CompletionRequest, notes: MappedNotes) -> None:
+    """Check ``best_of``, as OpenAI's API does, and say that nothing is chosen."""
+    best, each = asked.best_of, asked.n or 1
+    if best is None or best == each:
+        return
+    if best < each or asked.stream:
+        why = "results cannot be streamed" if best > each else "it must not be less than 'n'"
+        raise Failure("invalid_value", f"Invalid 'best_of': {why}.", param="best_of")
+    notes.warn("best_of", "no choice is better than another", "unsupported_parameter")
 
 
 def _refuse(asked: CompletionRequest) -> None:

@@ -2,7 +2,9 @@
 
 Functions and custom tools stand flat here and nested there. A namespace's tools become tools of
 their own named ``namespace__tool``; the answer takes the names apart again. ``web_search`` becomes
-the server's search. Tools that OpenAI itself runs do not exist here: they are named in a warning.
+the server's search. Tools that OpenAI itself runs do not exist here: an answer without what they do
+would be another answer, so they are refused. Tools of its own that the client runs are named in a
+warning: the model does without.
 """
 
 from typing import Any, NamedTuple
@@ -42,22 +44,19 @@ _SEARCH = frozenset(
         "web_search_preview_2025_03_11",
     }
 )
-HOSTED = frozenset(
-    {
-        "file_search",
-        "computer",
-        "computer_use_preview",
-        "mcp",
-        "code_interpreter",
-        "programmatic_tool_calling",
-        "image_generation",
-        "local_shell",
-        "shell",
-        "apply_patch",
-        "tool_search",
-    }
+HOSTED = {
+    "file_search": "no files are searched here",
+    "computer": "there is no computer use here",
+    "computer_use_preview": "there is no computer use here",
+    "mcp": "no MCP servers are called from here",
+    "code_interpreter": "no code is run here",
+    "image_generation": "no images are made here",
+}
+"""Tools that OpenAI runs, and why they are refused."""
+LEFT_OUT = frozenset(
+    {"programmatic_tool_calling", "local_shell", "shell", "apply_patch", "tool_search"}
 )
-"""Tools that need OpenAI's own machinery."""
+"""Tools of OpenAI's models that the client runs, or that only find others."""
 
 
 class _Typed(Struct):
@@ -103,9 +102,16 @@ class _Found:
             self._search(raw, path)
         elif kind in ("function", "custom"):
             self._own(kind, raw, path, "")
-        elif kind in HOSTED:
+        elif kind in LEFT_OUT:
             self._notes.warn(path, f"there is no {kind} here")
             return
+        elif kind in HOSTED:
+            raise Failure(
+                "unsupported_value",
+                f"Unsupported value: '{path}.type': '{kind}': {HOSTED[kind]}. Define a function and"
+                " answer its calls.",
+                param=f"{path}.type",
+            )
         else:
             raise _unknown(kind, path)
         self.echo.append(_echoed(raw) if kind == "function" else raw)
@@ -217,7 +223,7 @@ def choice(asked: ResponsesRequest, tools: Tools, notes: Notes) -> Raw:
         return Raw(jsonio.encode(_named(chosen.type, chosen.name, chosen.namespace, "tool_choice")))
     if chosen.type == "allowed_tools":
         return _allowed(chosen, tools, notes)
-    if chosen.type in _SEARCH or chosen.type in HOSTED:
+    if chosen.type in _SEARCH or chosen.type in LEFT_OUT or chosen.type in HOSTED:
         notes.warn("tool_choice", "the model cannot be forced to use it")
         return ABSENT
     raise Failure(
