@@ -438,7 +438,7 @@ async def test_the_cache_is_judged_by_the_first_part(tmp_path: Path, stream: boo
     headers = {"x-dragoman-explain": "1", "x-conversation-id": "c"}
     rules = {"role": "system", "content": "Look it up, always, and say where it stands. " * 400}
     turn = [rules, {"role": "user", "content": "Is it so?"}]
-    asked = {**SEARCH, "model": "claude-opus-5-5", "stream": stream}
+    asked: dict[str, Any] = {**SEARCH, "model": "claude-opus-5-5", "stream": stream}
     async with ScriptedUpstream(script) as upstream:
         async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
             lines: list[dict[str, str]] = []

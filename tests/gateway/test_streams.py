@@ -93,7 +93,7 @@ async def test_a_stall_ends_the_stream_with_an_error(tmp_path: Path) -> None:
             assert said(answer.content) == "Hel"
             assert chunks(answer.content)[-1]["error"]["type"] == "timeout_error"
             (line,) = await gateway.ended()
-            assert line["outcome"] == "deadline"
+            assert (line["outcome"], line["input_tokens"]) == ("deadline", 10)
             await upstream.connections[0].over
 
 
@@ -120,6 +120,8 @@ async def test_a_client_that_leaves_takes_the_upstream_request_along(
                 await upstream.connections[0].over
             (line,) = await gateway.ended()
             assert line["outcome"] == "client_left"
+            # What upstream had said it read by then is known, and is the key's to pay.
+            assert line.get("input_tokens", 0) == (10 if when == "inside" else 0)
 
 
 async def test_a_client_that_leaves_a_whole_request(tmp_path: Path) -> None:
