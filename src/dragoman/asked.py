@@ -35,7 +35,8 @@ def wanted(parsed: Parsed, conversation: int, max_attempts: int) -> Wanted:
         # Set only where blocks go up (decision 15).
         and thinking.block_binding is not UNSET
     )
-    return Wanted(parsed.request.model, conversation, max_attempts, bound, parsed.marked)
+    found = Wanted(parsed.request.model, conversation, max_attempts, bound, parsed.marked)
+    return found._replace(tied=True) if parsed.tied else found
 
 
 def opened(wanted: Wanted, parsed: Parsed, scope: bytes) -> Wanted:

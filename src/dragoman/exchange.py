@@ -145,8 +145,8 @@ class Exchange:
         gw = self.gw
         if self.parsed is not None and gw.options.affinity:
             life_s = gw.options.affinity_ttl_s
-            if not self.parsed.model.org_locked_thinking:
-                # Such thinking outlives the cache.
+            if not (self.parsed.model.org_locked_thinking or self.parsed.tied):
+                # Such thinking, and what upstream keeps, outlives the cache.
                 life_s = min(asked.cache_life_s(self.parsed), life_s)
             gw.pool.moved(self.route, account, life_s)
 

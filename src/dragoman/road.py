@@ -94,6 +94,8 @@ def _others(gw: Gateway, wanted: Wanted, search: Search) -> list[Account]:
     except Failure:
         plan = []
     order = [one for one in plan if one not in tried]
+    if not order and wanted.tied:
+        return []
     if not order:
         # Those that are available were tried, those that were not are cooling or full.
         left = [one for one in _serving(gw, wanted, now) if one not in tried]

@@ -46,16 +46,19 @@ NOT_TO_BE_ASKED = frozenset({"upstream_throttled", "upstream_refused", "upstream
 _REFUSED = frozenset({"upstream_refused", "upstream_unpaid"})
 BOUND = 1.25
 """How many times its share of the load an account may have beyond that."""
-EVEN = 1.05
+EVEN = 0.97
 """How many times its share of the last minutes' requests an account may have and still be given a
-new conversation for its opening's sake..."""
+new conversation for its opening's sake: less than all, for those it has will go on..."""
 FREE_RECENT = 4
-"""...and how many requests beyond that, so that a quiet pool does not spread what belongs together.
+"""...or how many requests in any case, so that a quiet pool does not spread what belongs together.
 """
 OPENING_PLACES = 8
 """Accounts that are looked at for an opening's sake."""
+ROOM_PLACES = 6
+"""Accounts of which the lightest has a new conversation, where none of those has room."""
 MOST_HOMES = 8192
 """Homes that a group remembers; finding one again costs some claims."""
+NOT_THERE = "The account that keeps what this conversation uses is not available."
 RECENT_RECOUNT_S = 1.0
 """How old a group's average of the last minutes' requests may be."""
 
@@ -75,6 +78,8 @@ class Wanted(NamedTuple):
     where its opening is."""
     opening: int = 0
     """64 bits of the tools and system of such a prompt, where nothing is known; else 0."""
+    tied: bool = False
+    """What is :attr:`bound` is no use at all to others: they are not asked."""
 
 
 class Detour(NamedTuple):
@@ -221,14 +226,18 @@ def _placed(
     usual = _usual(group, wanted.model, now)
     there, _ = _available((group,), Wanted(wanted.model, wanted.opening, OPENING_PLACES), now)
     for one in there[:OPENING_PLACES]:
-        if one.recent <= (EVEN * usual + FREE_RECENT) * one.weight:
+        if one.recent <= max(EVEN * usual, FREE_RECENT) * one.weight:
             chosen = one
             break
     else:
-        second = order[1] if order[1:] and order[1].priority == first.priority else first
-        chosen = second if second.recent / second.weight < first.recent / first.weight else first
+        near, _ = _available((group,), wanted._replace(max_attempts=ROOM_PLACES), now)
+        chosen = min(near[:ROOM_PLACES], key=_recent_share)
     found = [chosen, *(one for one in order if one is not chosen)]
     return Moved(found[: wanted.max_attempts])
+
+
+def _recent_share(one: Account) -> float:
+    return one.recent / one.weight
 
 
 def _usual(group: Group, model: str, now: float) -> float:
@@ -256,6 +265,13 @@ def _kept(
     if wanted.bound and last.organization:
         siblings, _ = _available(roster.siblings(wanted.model, last.organization), wanted, now)
         found += siblings
+    if wanted.tied:
+        there = last.available(now, wanted.model) and not last.draining
+        others = [one for one in found if one is not last]
+        found = [last, *others] if there and last.serves(wanted.model) else others
+        if not found:
+            raise Failure("no_account", NOT_THERE, retry_after_s=1)
+        return Moved(found[: wanted.max_attempts])
     found = list(dict.fromkeys([*found, *order]))[: wanted.max_attempts]
     return found if detour is None and found[0] is at_home else Moved(found)
 

@@ -256,6 +256,9 @@ FORMAT = {"format": {"type": "json_schema", "schema": {}}}
         ("bedrock", {"output_config": FORMAT}, "output_config.format"),
         ("bedrock", {"output_format": FORMAT}, "output_format"),
         ("bedrock", {"tools": [{"name": "f", "strict": True}]}, "tools.0.strict"),
+        ("bedrock", {"tools": [{"name": "f"}, {"type": "web_search_20250305"}]}, "tools.1"),
+        ("bedrock-messages", {"tools": [{"type": "code_execution_20250825"}]}, "tools.0"),
+        ("vertex", {"tools": [{"type": "web_fetch_20250910"}]}, "tools.0"),
     ],
 )
 def test_what_only_another_account_can_do(cloud: str, changed: dict[str, Any], param: str) -> None:

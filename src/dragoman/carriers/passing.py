@@ -19,6 +19,7 @@ from msgspec import Raw, Struct
 from dragoman.carriers import anthropic
 from dragoman.carriers.passing_blocks import (
     refuse_sources,
+    refuse_tools,
     with_mark,
     without_billing,
     without_output_config,
@@ -47,6 +48,8 @@ UNKNOWN_ELSEWHERE = frozenset(
     }
 )
 """Fields of Anthropic's own service: about its tiers, places, books and measurements."""
+RUN_BY_ANTHROPIC = ("advisor_", "code_execution_", "mcp_toolset", "web_fetch_")
+"""How the types of tools begin that run at Anthropic's alone."""
 KEPT_BY_ANTHROPIC = frozenset(
     {"compaction", "container", "fallback_credit_token", "fallbacks", "mcp_servers", "thread"}
 )
@@ -77,6 +80,8 @@ class Cloud(Struct, frozen=True, gc=False):
     clients put into a prompt for Anthropic."""
     fetches: bool = True
     """Whether images and documents may be named by their URL or by a file's id."""
+    runs_not: tuple[str, ...] = ()
+    """How the types of tools begin that Anthropic runs and this one does not."""
 
 
 class Fitted:
@@ -142,6 +147,8 @@ def fit(body: bytes, cloud: Cloud, betas: tuple[str, ...], version: str) -> Fitt
         _without_turns(fitted)
     if not cloud.fetches and (b'"url"' in body or b'"file_id"' in body):
         refuse_sources(fitted.members["messages"])
+    if cloud.runs_not and fitted.has("tools"):
+        refuse_tools(fitted.members["tools"], cloud.runs_not)
     if not cloud.first_party:
         _at_home_only(fitted, version)
     return fitted

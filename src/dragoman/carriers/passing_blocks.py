@@ -127,3 +127,14 @@ def _is_elsewhere(block: _Block) -> bool:
         return False
     source = _sources.attempt(block.source)
     return source is not None and source.type in ("url", "file")
+
+
+def refuse_tools(tools: Raw, runs_not: tuple[str, ...]) -> None:
+    """Raise ``unsupported_here`` for a tool whose type begins like one of these."""
+    said = bytes(tools)
+    if not any(b'"%b' % beginning.encode() in said for beginning in runs_not):
+        return
+    for at, tool in enumerate(_blocks.attempt(tools) or []):
+        if tool.type.startswith(runs_not):
+            words = f"No account that is available runs the tool {tool.type[:64]}."
+            raise Failure("unsupported_here", words, param=f"tools.{at}")

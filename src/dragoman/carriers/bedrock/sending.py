@@ -11,6 +11,7 @@ from dragoman.carriers import anthropic
 from dragoman.carriers.elsewhere_hosted import refuse_urls, without_model
 from dragoman.carriers.passing import (
     KEPT_BY_ANTHROPIC,
+    RUN_BY_ANTHROPIC,
     TOOL_SEARCH,
     UNKNOWN_ELSEWHERE,
     Cloud,
@@ -53,12 +54,14 @@ INVOKE = Cloud(
     TOOL_SEARCH,
     first_party=False,
     fetches=False,
+    runs_not=(*RUN_BY_ANTHROPIC, "web_search_"),
 )
 MESSAGES = Cloud(
     BETAS | {"claude-code", "per-turn-control", "structured-outputs", "web-search"},
     UNKNOWN_ELSEWHERE,
     KEPT_BY_ANTHROPIC,
     TOOL_SEARCH,
+    runs_not=RUN_BY_ANTHROPIC,
 )
 """The newer endpoint: model and version where Anthropic has them."""
 

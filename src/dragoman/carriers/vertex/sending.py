@@ -9,6 +9,7 @@ from dragoman.carriers.anthropic.sending import beta_line
 from dragoman.carriers.elsewhere_hosted import refuse_urls, without_model
 from dragoman.carriers.passing import (
     KEPT_BY_ANTHROPIC,
+    RUN_BY_ANTHROPIC,
     TOOL_SEARCH,
     UNKNOWN_ELSEWHERE,
     Cloud,
@@ -44,6 +45,7 @@ CLOUD = Cloud(
     TOOL_SEARCH,
     first_party=False,
     fetches=False,
+    runs_not=RUN_BY_ANTHROPIC,
 )
 
 

@@ -192,5 +192,7 @@ class Parsed(Struct, gc=False):
     """Where the dialect has put off reading all of ``request``."""
     bound: bool = False
     """It holds what only the account or the organisation that made it can read."""
+    tied: bool = False
+    """It uses what that account keeps, and no other could answer it."""
     reply_id: str = ""
     """Id of the answer, set by the first writer that learns upstream's; all choices share it."""

@@ -31,6 +31,7 @@ _REDACTED = b'"redacted_thinking"'
 _FILE = b'"file_id"'
 _MODEL, _MESSAGES, _STREAM = b'"model"', b'"messages"', b'"stream"'
 _NOTHING = Raw(b"[]")
+_NULL = b"null"
 
 
 def parse(
@@ -91,7 +92,8 @@ def read(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
     parsed.raw = body
     parsed.prompt_bytes = prompt_bytes(body)
     parsed.marked = _MARK in body
-    parsed.bound = _is_bound(body, asked, org_locked=model.org_locked_thinking)
+    parsed.tied = bytes(asked.container) != _NULL or bytes(asked.fallback_credit_token) != _NULL
+    parsed.bound = parsed.tied or _is_bound(body, org_locked=model.org_locked_thinking)
     parsed.later = Later(body, request, warnings, strict=strict)
     return parsed
 
@@ -141,10 +143,10 @@ def _opening(request: Request, asked: Asked) -> None:
             break
 
 
-def _is_bound(body: bytes, asked: Asked, *, org_locked: bool) -> bool:
+def _is_bound(body: bytes, *, org_locked: bool) -> bool:
     """Whether it holds what only the account or the organisation can read that made it: signed
-    thinking of some models, a container, an uploaded file."""
-    if _FILE in body or (asked.container is not ABSENT and bytes(asked.container) != b"null"):
+    thinking of some models, an uploaded file."""
+    if _FILE in body:
         return True
     return org_locked and (_REDACTED in body or _SIGNED.search(body) is not None)
 

@@ -42,6 +42,7 @@ class Asked(Struct, kw_only=True, gc=False):
     metadata: Metadata | None = None
     container: Raw = ABSENT
     thread: Raw = ABSENT
+    fallback_credit_token: Raw = ABSENT
 
 
 class StrictText(
