@@ -222,7 +222,7 @@ def other_pairs(f: Figures) -> str:
     text = prose(f"""
         What clients speak → what the upstream speaks. Requests of 1 KB, not streamed, at 64
         connections; events of streams of {pairs.EVENTS:,} in bursts at {BURST_CONNECTIONS}
-        connections. One process for each carrier, in which the dialects are measured in turn, there
+        connections. One process for each carrier, in which the dialects take turns, requests there
         and back. {pairs.BASE} is measured here too, so that ratios are within a round; in one
         process they are good to a few hundredths, between processes to a third. Requests to Bedrock
         are signed, its streams are frames with checksums; chat to an OpenAI-compatible server, and
@@ -282,8 +282,8 @@ def _method(facts: Facts, gateways: Sequence[Gateway]) -> str:
     ]
     text = prose("""
         Upstream and load generator are one thread each, in Go, on epoll (`bench/native`), and share
-        a core. Where many connections ask again at once (requests, bodies, bursts, pairs) they never
-        sleep: waking them costs a gateway an interrupt to the other core, and a slow gateway more
+        a core. Where many connections ask again at once (requests, bodies, bursts, pairs) they
+        never sleep: waking them costs a gateway an interrupt to the other core, and a slow gateway more
         often than a fast one, which finds them busy. At one connection and in paced streams they
         sleep between events, as clients do. Throughput is
         bounded by them as well, and CPU a request is the figure to look at. In each round every
