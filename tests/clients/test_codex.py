@@ -3,93 +3,21 @@ failures."""
 
 import asyncio
 import json
-import os
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway.harness import (
-    KEY,
-    LAST_CHUNK,
-    STREAM_HEAD,
-    Harness,
-    accounts,
-    error,
-    event,
-    running,
-)
-from tests.scripted_upstream import Connection, Request, ScriptedUpstream
+from tests.clients.programs import CLIENTS, environment
+from tests.clients.upstream import MODEL, THOUGHT, Turn, Upstream, call, words
+from tests.gateway.harness import LAST_CHUNK, Harness, accounts, error, event, running
+from tests.scripted_upstream import ScriptedUpstream
 
-CODEX = Path(os.environ["DRAGOMAN_CLIENTS"]) / "node_modules" / ".bin" / "codex"
-MODEL = "claude-sonnet-5-5"
-USAGE = {"input_tokens": 100, "output_tokens": 1, "cache_read_input_tokens": 40}
+CODEX = CLIENTS / "node_modules" / ".bin" / "codex"
 pytestmark = pytest.mark.timeout(120)
-
-
-def answer(blocks: Sequence[dict[str, Any]], stop: str) -> bytes:
-    """A streamed message of these blocks, as Anthropic sends it."""
-    message = {
-        "id": "msg_01abc",
-        "type": "message",
-        "role": "assistant",
-        "model": MODEL,
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": USAGE,
-    }
-    sent = [STREAM_HEAD, event("message_start", message=message)]
-    for index, block in enumerate(blocks):
-        empty, deltas = _pieces(block)
-        sent.append(event("content_block_start", index=index, content_block=empty))
-        sent += [event("content_block_delta", index=index, delta=delta) for delta in deltas]
-        sent.append(event("content_block_stop", index=index))
-    end = {"stop_reason": stop, "stop_sequence": None}
-    sent.append(event("message_delta", delta=end, usage={"output_tokens": 30}))
-    return b"".join([*sent, event("message_stop"), LAST_CHUNK])
-
-
-def _pieces(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(a block's start, its deltas)."""
-    if block["type"] == "text":
-        return {"type": "text", "text": ""}, [{"type": "text_delta", "text": block["text"]}]
-    if block["type"] == "thinking":
-        return {"type": "thinking", "thinking": "", "signature": ""}, [
-            {"type": "thinking_delta", "thinking": block["thinking"]},
-            {"type": "signature_delta", "signature": block["signature"]},
-        ]
-    text = json.dumps(block["input"])
-    return {**block, "input": {}}, [
-        {"type": "input_json_delta", "partial_json": piece} for piece in (text[:9], text[9:])
-    ]
-
-
-def call(number: int, name: str, **given: Any) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": name, "input": given}
-
-
-THOUGHT = {"type": "thinking", "thinking": "A file is wanted.", "signature": "c2lnbmVk"}
-
-
-class Upstream:
-    """Answers one request after the other, whichever connection they come on."""
-
-    def __init__(self, answers: Sequence[bytes]) -> None:
-        self.answers = list(answers)
-        self.requests: list[Request] = []
-
-    async def __call__(self, connection: Connection) -> None:
-        while True:
-            self.requests.append(await connection.receive())
-            await connection.send(self.answers.pop(0))
-
-    def messages(self, number: int) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.requests[number].body)["messages"]
-        return found
 
 
 @asynccontextmanager
@@ -118,12 +46,11 @@ async def codex(folder: Path, gateway: Harness, task: str) -> list[dict[str, Any
         "--dangerously-bypass-approvals-and-sandbox",
         task,
         cwd=work,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home),
-             "DRAGOMAN_KEY": KEY},
+        env={**environment(gateway.base, home), "CODEX_HOME": str(home)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     out, _ = await process.communicate()
     return [json.loads(line) for line in out.splitlines() if line.startswith(b"{")]
 
@@ -140,17 +67,17 @@ async def test_a_task_with_tool_calls(tmp_path: Path) -> None:
     """Two commands at once, a tool of a namespace, an end; the signed thinking comes back."""
     upstream = Upstream(
         [
-            answer(
+            Turn(
                 [
                     THOUGHT,
-                    {"type": "text", "text": "I will make it."},
+                    words("I will make it."),
                     call(1, "exec_command", cmd="echo dragon > made.txt"),
                     call(2, "exec_command", cmd="echo wyvern"),
                 ],
                 "tool_use",
             ),
-            answer([call(3, "multi_agent_v1__close_agent", target="nobody")], "tool_use"),
-            answer([{"type": "text", "text": "All done."}], "end_turn"),
+            Turn([call(3, "multi_agent_v1__close_agent", target="nobody")], "tool_use"),
+            Turn([words("All done.")]),
         ]
     )
     async with gateway_of(tmp_path, upstream) as gateway:
@@ -159,7 +86,7 @@ async def test_a_task_with_tool_calls(tmp_path: Path) -> None:
         assert (tmp_path / "work" / "made.txt").read_text() == "dragon\n"
         commands = items(said, "command_execution")
         assert sorted(one["exit_code"] for one in commands) == [0, 0]
-        assert [one["text"] for one in items(said, "reasoning")] == ["A file is wanted."]
+        assert [one["text"] for one in items(said, "reasoning")] == [THOUGHT["thinking"]]
         assert items(said, "agent_message")[-1]["text"] == "All done."
         assert said[-1]["usage"]["cached_input_tokens"] == 3 * 40
     assert len(upstream.requests) == 3
@@ -184,8 +111,8 @@ def _unmarked(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 async def test_a_prompt_that_is_too_long(tmp_path: Path) -> None:
-    words = "prompt is too long: 210000 tokens > 200000 maximum"
-    refusal = error(400, "invalid_request_error", words)
+    refused = "prompt is too long: 210000 tokens > 200000 maximum"
+    refusal = error(400, "invalid_request_error", refused)
     upstream = Upstream([refusal] * 3)
     async with gateway_of(tmp_path, upstream) as gateway:
         said = await codex(tmp_path, gateway, "Read all of it")
@@ -195,7 +122,7 @@ async def test_a_prompt_that_is_too_long(tmp_path: Path) -> None:
 
 
 async def test_an_answer_that_breaks_off(tmp_path: Path) -> None:
-    whole = answer([{"type": "text", "text": "Once upon a time"}], "end_turn")
+    whole = Turn([words("Once upon a time")]).streamed()
     failed = {"type": "overloaded_error", "message": "Overloaded"}
     broken = whole.partition(b"event: message_delta")[0]
     broken = broken[: broken.rindex(b"\r\n") + 2]
@@ -207,7 +134,7 @@ async def test_an_answer_that_breaks_off(tmp_path: Path) -> None:
 
 
 async def test_an_answer_that_is_cut_off(tmp_path: Path) -> None:
-    upstream = Upstream([answer([{"type": "text", "text": "Once upon"}], "max_tokens")] * 3)
+    upstream = Upstream([Turn([words("Once upon")], "max_tokens")] * 3)
     async with gateway_of(tmp_path, upstream) as gateway:
         said = await codex(tmp_path, gateway, "Tell a tale")
         assert said[-1]["type"] == "turn.failed", said

@@ -1,0 +1,83 @@
+"""LangChain, with the packages ``langchain-openai`` (both of its APIs) and ``langchain-anthropic``.
+
+A case is named ``case:model``.
+"""
+
+import sys
+from functools import partial
+from typing import Any
+
+from case import HAIKU, HEADERS, MEETING, QUESTION, THINKS, WEATHER, main, sky
+from langchain.agents import create_agent
+from langchain_anthropic import ChatAnthropic
+from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel
+
+
+class Meeting(BaseModel):
+    """When and where people meet"""
+
+    city: str
+    date: str
+
+
+CALLS: list[str] = []
+
+
+def get_weather(city: str) -> str:
+    """The weather in a city"""
+    CALLS.append(city)
+    return sky(city)
+
+
+def model(kind: str, name: str = HAIKU, **options: Any) -> BaseChatModel:
+    if kind == "anthropic":
+        return ChatAnthropic(model=name, max_tokens=4000, default_headers=HEADERS, **options)  # type: ignore[call-arg]
+    if name == THINKS:
+        options["reasoning_effort"] = "high"
+    return ChatOpenAI(
+        model=name,
+        default_headers=HEADERS,
+        use_responses_api=kind == "responses",
+        **options,
+    )
+
+
+def told(message: Any) -> dict[str, Any]:
+    meta = message.response_metadata
+    end = meta.get("finish_reason") or meta.get("stop_reason") or meta.get("status")
+    usage = message.usage_metadata
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    return {"text": message.text, "input": usage["input_tokens"],
+            "output": usage["output_tokens"], "end": end}  # fmt: skip
+
+
+def chat(kind: str) -> object:
+    return told(model(kind).invoke(QUESTION))
+
+
+def stream(kind: str) -> object:
+    chunks = list(model(kind, stream_usage=True).stream(QUESTION))
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    return {**told(whole), "pieces": len([chunk for chunk in chunks if chunk.text])}
+
+
+def tools(kind: str) -> object:
+    """An agent: LangChain's own loop."""
+    agent = create_agent(model(kind, THINKS), tools=[get_weather])
+    messages = agent.invoke({"messages": [{"role": "user", "content": WEATHER}]})["messages"]
+    return {"text": messages[-1].text, "calls": CALLS}
+
+
+def structured(kind: str) -> object:
+    made: Any = model(kind).with_structured_output(Meeting).invoke(MEETING)
+    assert isinstance(made, Meeting)
+    return made.model_dump()
+
+
+if __name__ == "__main__":
+    name, _, kind = sys.argv[1].partition(":")
+    main({sys.argv[1]: partial(globals()[name], kind)})
