@@ -283,9 +283,9 @@ def _method(facts: Facts, gateways: Sequence[Gateway]) -> str:
     text = prose("""
         Upstream and load generator are one thread each, in Go, on epoll (`bench/native`), and share
         a core. Where many connections ask again at once (requests, bodies, bursts, pairs) they
-        never sleep: waking them costs a gateway an interrupt to the other core, and a slow gateway more
-        often than a fast one, which finds them busy. At one connection and in paced streams they
-        sleep between events, as clients do. Throughput is
+        never sleep: waking them costs a gateway an interrupt to the other core, and a slow gateway
+        more often than a fast one, which finds them busy. At one connection and in paced streams
+        they sleep between events, as clients do. Throughput is
         bounded by them as well, and CPU a request is the figure to look at. In each round every
         gateway is started afresh, then scenario after scenario is run on all of them, one at a time
         while the others are stopped. What each scenario sends is in `bench/scenarios.py`.
