@@ -21,6 +21,7 @@ class Authority:
         self._openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30",
             "-subj", "/CN=Test authority", "-keyout", folder / "ca.key", "-out", self.file,
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )  # fmt: skip
 
     def server(self, name: str = "good", names: str = NAMES, days: int = 30) -> ssl.SSLContext:
@@ -29,7 +30,11 @@ class Authority:
         key, request, leaf = (folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
         if not leaf.exists():
             extensions = folder / f"{name}.ext"
-            extensions.write_text(f"subjectAltName={names}\n")
+            # Python 3.13 takes only certificates that name their issuer's key (RFC 5280).
+            extensions.write_text(
+                f"subjectAltName={names}\n"
+                "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\nbasicConstraints=CA:FALSE\n"
+            )
             self._openssl(
                 "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes",
                 "-subj", f"/CN={name}", "-keyout", key, "-out", request,
