@@ -163,13 +163,20 @@ async def test_a_stream_that_is_not_silent_does_not_call_back() -> None:
 
 
 async def test_a_callback_that_fails_harms_nobody_else() -> None:
+    errors: list[dict[str, object]] = []
+    silent = asyncio.Event()
+
+    def failed(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        errors.append(context)
+        if len(errors) == 2:
+            silent.set()
+
     async def handler(call: Call) -> None:
         call.on_idle(1.0, lambda: int("x"))
-        await asyncio.sleep(0.1)
+        await silent.wait()
         call.respond(200, PLAIN, b"fine")
 
-    errors: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    asyncio.get_running_loop().set_exception_handler(failed)
     async with serving(handler, by_hand=True) as rig:
         one, two = await rig.connect(), await rig.connect()
         await one.send(GET)
