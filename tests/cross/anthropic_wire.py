@@ -8,6 +8,7 @@ from tests.cross.meaning import (
     Answer,
     Broken,
     Call,
+    Document,
     Image,
     Part,
     Redacted,
@@ -91,7 +92,9 @@ def _streamed(at: int, part: Part) -> list[dict[str, Any]]:
         signed = {"type": "signature_delta", "signature": part.signature}
         return _block(at, {**start, "thinking": "", "signature": ""}, [*pieces, signed])
     if isinstance(part, Call):
-        written = ["", *cut(json.dumps(part.arguments, ensure_ascii=False))]
+        # A call without arguments comes without any piece of them.
+        given = json.dumps(part.arguments, ensure_ascii=False) if part.arguments else ""
+        written = ["", *cut(given)]
         pieces = [{"type": "input_json_delta", "partial_json": one} for one in written]
         return _block(at, {**start, "input": {}}, pieces)
     return _block(at, start, [])
@@ -122,7 +125,7 @@ def begun(broken: Broken) -> list[dict[str, Any]]:
 
 def read(body: dict[str, Any], model: str, *, stream: bool) -> Seen:
     """The request that ``body`` is."""
-    output = body.get("output_config", {})
+    output, choice = body.get("output_config", {}), body.get("tool_choice")
     schema = output.get("format", {}).get("schema")
     return Seen(
         model,
@@ -132,17 +135,16 @@ def read(body: dict[str, Any], model: str, *, stream: bool) -> Seen:
             Tool(one["name"], one.get("description", ""), one["input_schema"])
             for one in body.get("tools", ())
         ),
-        _choice(body.get("tool_choice")),
+        "" if choice is None else choice.get("name", choice["type"]),
         body["max_tokens"],
         tuple(body.get("stop_sequences", ())),
         schema,
         output.get("effort", ""),
         stream,
+        not (choice or {}).get("disable_parallel_tool_use", False),
+        body.get("temperature"),
+        body.get("metadata", {}).get("user_id", ""),
     )
-
-
-def _choice(choice: dict[str, Any] | None) -> str:
-    return "" if choice is None else choice.get("name", choice["type"])
 
 
 def _text(content: str | list[dict[str, Any]]) -> str:
@@ -162,6 +164,9 @@ def _part(block: dict[str, Any]) -> Part:
     if kind == "image":
         source = block["source"]
         return Image(source["media_type"], base64.b64decode(source["data"], validate=True))
+    if kind == "document":
+        data = base64.b64decode(block["source"]["data"], validate=True)
+        return Document(block["title"], data)
     if kind == "thinking":
         return Thought(block["thinking"], block["signature"])
     if kind == "redacted_thinking":

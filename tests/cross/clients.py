@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 import anthropic
 import openai
 
-from tests.cross.meaning import Asked, Call, Image, Meaning, Problem, Result, Usage
+from tests.cross.meaning import (
+    Asked,
+    Call,
+    Document,
+    Meaning,
+    Part,
+    Problem,
+    Result,
+    Usage,
+    Word,
+)
 from tests.gateway.harness import KEY, Harness
 
 
@@ -23,6 +33,10 @@ class Told(NamedTuple):
 
 
 _KINDS = {
+    "context_length_exceeded": "too long",
+    "model_not_found": "no model",
+    "not_found_error": "no model",
+    "upstream_refused": "bad key",
     "rate_limit_exceeded": "throttled",
     "rate_limit_error": "throttled",
     "overloaded": "overloaded",
@@ -42,7 +56,11 @@ class Chat:
         self.asked = 0
         self._api = _openai(gateway).chat.completions
 
-    def results(self, found: Sequence[Result]) -> list[Any]:
+    def turn(self, parts: Sequence[Part]) -> list[Any]:
+        """What a user's turn is in this dialect: results of tools, or words."""
+        found = [one for one in parts if isinstance(one, Result)]
+        if not found:
+            return [{"role": "user", "content": _words(parts, _chat_part)}]
         return [
             {"role": "tool", "tool_call_id": one.call_id, "content": _said(one, _chat_part)}
             for one in found
@@ -73,14 +91,12 @@ class Chat:
         return self._read(made)
 
     def _fields(self, asked: Asked, past: list[Any]) -> dict[str, Any]:
-        words: Any = [_chat_part(one) for one in asked.words]
-        only = asked.words[0]
         fields: dict[str, Any] = {
             "model": asked.model,
             "max_completion_tokens": asked.limit,
             "messages": [
                 {"role": "system", "content": asked.system},
-                {"role": "user", "content": only if len(words) == 1 else words},
+                *self.turn(asked.words),
                 *past,
             ],
         }
@@ -92,8 +108,7 @@ class Chat:
             ]  # fmt: skip
         if asked.choice:
             named = {"type": "function", "function": {"name": asked.choice}}
-            words = {"any": "required", "auto": "auto"}
-            fields["tool_choice"] = words.get(asked.choice, named)
+            fields["tool_choice"] = _CHOICES.get(asked.choice, named)
         if asked.stops:
             fields["stop"] = list(asked.stops)
         if asked.schema is not None:
@@ -101,7 +116,7 @@ class Chat:
             fields["response_format"] = {"type": "json_schema", "json_schema": schema}
         if asked.effort:
             fields["reasoning_effort"] = asked.effort
-        return fields
+        return {**fields, **_plain(asked)}
 
     def _read(self, made: Any, warnings: str = "") -> Told:
         choice = made.choices[0]
@@ -128,9 +143,12 @@ class Chat:
         return Told(meaning, [said.model_dump(exclude_none=True, exclude={"parsed"})], warnings)
 
 
-def _chat_part(word: str | Image) -> dict[str, Any]:
+def _chat_part(word: Word) -> dict[str, Any]:
     if isinstance(word, str):
         return {"type": "text", "text": word}
+    if isinstance(word, Document):
+        data = f"data:application/pdf;base64,{word.base64}"
+        return {"type": "file", "file": {"filename": word.name, "file_data": data}}
     return {"type": "image_url", "image_url": {"url": word.url}}
 
 
@@ -141,15 +159,16 @@ class Responses:
         self.asked = 0
         self._api = _openai(gateway).responses
 
-    def results(self, found: Sequence[Result]) -> list[Any]:
+    def turn(self, parts: Sequence[Part]) -> list[Any]:
+        """As :meth:`Chat.turn`."""
+        found = [one for one in parts if isinstance(one, Result)]
+        if not found:
+            return [{"role": "user", "content": _words(parts, _responses_part)}]
         return [
-            {
-                "type": "function_call_output",
-                "call_id": one.call_id,
-                "output": _said(one, _responses_part),
-            }
+            {"type": "function_call_output", "call_id": one.call_id,
+             "output": _said(one, _responses_part)}
             for one in found
-        ]
+        ]  # fmt: skip
 
     async def ask(self, asked: Asked, past: list[Any], *, stream: bool) -> Told:
         self.asked += 1
@@ -181,14 +200,11 @@ class Responses:
         return self._read(made)
 
     def _fields(self, asked: Asked, past: list[Any]) -> dict[str, Any]:
-        words: Any = [_responses_part(one) for one in asked.words]
-        only = asked.words[0]
-        said = {"role": "user", "content": only if len(words) == 1 else words}
         fields: dict[str, Any] = {
             "model": asked.model,
             "max_output_tokens": asked.limit,
             "instructions": asked.system,
-            "input": [said, *past],
+            "input": [*self.turn(asked.words), *past],
             "store": False,
         }
         if asked.tools:
@@ -199,7 +215,7 @@ class Responses:
             ]  # fmt: skip
         if asked.choice:
             named = {"type": "function", "name": asked.choice}
-            fields["tool_choice"] = {"any": "required", "auto": "auto"}.get(asked.choice, named)
+            fields["tool_choice"] = _CHOICES.get(asked.choice, named)
         if asked.stops:
             fields["extra_body"] = {"stop": list(asked.stops)}
         if asked.schema is not None:
@@ -208,7 +224,7 @@ class Responses:
         if asked.effort:
             fields["reasoning"] = {"effort": asked.effort, "summary": "auto"}
             fields["include"] = ["reasoning.encrypted_content"]
-        return fields
+        return {**fields, **_plain(asked)}
 
     def _read(self, made: Any, warnings: str = "") -> Told:
         calls = tuple(
@@ -238,9 +254,12 @@ class Responses:
         return Told(meaning, [one.to_dict() for one in made.output], warnings)
 
 
-def _responses_part(word: str | Image) -> dict[str, Any]:
+def _responses_part(word: Word) -> dict[str, Any]:
     if isinstance(word, str):
         return {"type": "input_text", "text": word}
+    if isinstance(word, Document):
+        data = f"data:application/pdf;base64,{word.base64}"
+        return {"type": "input_file", "filename": word.name, "file_data": data}
     return {"type": "input_image", "image_url": word.url, "detail": "auto"}
 
 
@@ -253,15 +272,16 @@ class Messages:
             api_key=KEY, base_url=gateway.base, http_client=gateway.http, max_retries=0
         ).messages
 
-    def results(self, found: Sequence[Result]) -> list[Any]:
+    def turn(self, parts: Sequence[Part]) -> list[Any]:
+        """As :meth:`Chat.turn`."""
+        found = [one for one in parts if isinstance(one, Result)]
+        if not found:
+            return [{"role": "user", "content": _words(parts, _messages_part)}]
         blocks = [
-            {
-                "type": "tool_result",
-                "tool_use_id": one.call_id,
-                "content": _said(one, _messages_part),
-            }
+            {"type": "tool_result", "tool_use_id": one.call_id,
+             "content": _said(one, _messages_part)}
             for one in found
-        ]
+        ]  # fmt: skip
         return [{"role": "user", "content": blocks}]
 
     async def ask(self, asked: Asked, past: list[Any], *, stream: bool) -> Told:
@@ -286,14 +306,11 @@ class Messages:
         return self._read(made)
 
     def _fields(self, asked: Asked, past: list[Any]) -> dict[str, Any]:
-        words: Any = [_messages_part(one) for one in asked.words]
-        only = asked.words[0]
-        said = {"role": "user", "content": only if len(words) == 1 else words}
         fields: dict[str, Any] = {
             "model": asked.model,
             "max_tokens": asked.limit,
             "system": asked.system,
-            "messages": [said, *past],
+            "messages": [*self.turn(asked.words), *past],
         }
         if asked.tools:
             fields["tools"] = [
@@ -301,9 +318,17 @@ class Messages:
                 for one in asked.tools
             ]
         if asked.choice:
-            plain = asked.choice in ("any", "auto")
+            plain = asked.choice in _CHOICES
             named = {"type": "tool", "name": asked.choice}
             fields["tool_choice"] = {"type": asked.choice} if plain else named
+            if not asked.parallel:
+                fields["tool_choice"]["disable_parallel_tool_use"] = True
+        if asked.user:
+            fields["metadata"] = {"user_id": asked.user}
+        if asked.temperature is not None:
+            # The API's newer version has none, and so the SDK has no name for it.
+            fields["extra_headers"] = {"anthropic-version": "2023-06-01"}
+            fields["extra_body"] = {"temperature": asked.temperature}
         if asked.stops:
             fields["stop_sequences"] = list(asked.stops)
         output: dict[str, Any] = {}
@@ -338,14 +363,39 @@ class Messages:
         return Told(meaning, [{"role": "assistant", "content": content}], warnings)
 
 
-def _messages_part(word: str | Image) -> dict[str, Any]:
+def _messages_part(word: Word) -> dict[str, Any]:
     if isinstance(word, str):
         return {"type": "text", "text": word}
+    if isinstance(word, Document):
+        held = {"type": "base64", "media_type": "application/pdf", "data": word.base64}
+        return {"type": "document", "title": word.name, "source": held}
     source = {"type": "base64", "media_type": word.media_type, "data": word.base64}
     return {"type": "image", "source": source}
 
 
-def _said(result: Result, part: Callable[[str | Image], dict[str, Any]]) -> Any:
+_CHOICES = {"any": "required", "auto": "auto"}
+"""Of tools, in OpenAI's words."""
+
+
+def _plain(asked: Asked) -> dict[str, Any]:
+    """What is called alike in both of OpenAI's dialects."""
+    fields: dict[str, Any] = {}
+    if asked.user:
+        fields["user"] = asked.user
+    if asked.temperature is not None:
+        fields["temperature"] = asked.temperature
+    if not asked.parallel:
+        fields["parallel_tool_calls"] = False
+    return fields
+
+
+def _words(parts: Sequence[Part], part: Callable[[Word], dict[str, Any]]) -> Any:
+    """A user's words: a text, or parts of a dialect."""
+    words = [one for one in parts if isinstance(one, Word)]
+    return words[0] if isinstance(words[0], str) and len(words) == 1 else list(map(part, words))
+
+
+def _said(result: Result, part: Callable[[Word], dict[str, Any]]) -> Any:
     """What a tool gave: a text, or parts of a dialect."""
     return result.text if result.image is None else [part(result.text), part(result.image)]
 
@@ -374,7 +424,11 @@ def _anthropic_problem(error: anthropic.APIError, *, stream: bool) -> Problem:
     with contextlib.suppress(KeyError):
         # Inside a stream the whole event is the body.
         body = body["error"]
-    return Problem(None if stream else error.status_code, _KINDS.get(body["type"], str(body)))
+    kind = _KINDS.get(body["type"], str(body))
+    if kind == "rejected" and body["message"].startswith("prompt is too long"):
+        # Words by which Claude Code knows that it has to shorten the conversation.
+        kind = "too long"
+    return Problem(None if stream else error.status_code, kind)
 
 
 CLIENTS = {"chat": Chat, "messages": Messages, "responses": Responses}

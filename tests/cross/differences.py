@@ -66,6 +66,11 @@ def _status_529(meaning: Meaning) -> Meaning:
     return meaning._replace(problem=meaning.problem._replace(status=529))
 
 
+def _one_type(meaning: Meaning) -> Meaning:
+    assert meaning.problem is not None
+    return meaning._replace(problem=meaning.problem._replace(kind="broken"))
+
+
 def unsigned(seen: Seen) -> Seen:
     """The request as a server sees it that has one field for all thinking, and no signatures."""
 
@@ -99,7 +104,7 @@ _JSON_TOOL = Tool("json_reply", "Give your answer by calling this tool, and only
 
 
 def _asked_by_tool(seen: Seen) -> Seen:
-    return seen._replace(schema=None, tools=(_JSON_TOOL,), choice=_JSON_TOOL.name)
+    return seen._replace(schema=None, tools=(_JSON_TOOL,), choice=_JSON_TOOL.name, parallel=False)
 
 
 def _told_by_tool(said: Said) -> Said:
@@ -164,6 +169,20 @@ DIFFERENCES = (
         dialects=_MESSAGES | _RESPONSES,
         carriers=_OPENAI,
         seen=_images_later,
+    ),
+    Difference(
+        "Anthropic's API has one type of error for all that is not the client's doing",
+        "bad key",
+        dialects=_MESSAGES,
+        meaning=_one_type,
+    ),
+    Difference(
+        "not every server that speaks Chat Completions reads PDF, and this one is not known to",
+        "document",
+        dialects=_MESSAGES | _RESPONSES,
+        carriers=_OPENAI,
+        meaning=_rejected,
+        refused=True,
     ),
     Difference(
         "Chat Completions upstream signs nothing",

@@ -90,7 +90,20 @@ class Result(NamedTuple):
     image: Image | None = None
 
 
-Part = str | Image | Thought | Redacted | Call | Result
+class Document(NamedTuple):
+    """A PDF with its name."""
+
+    name: str
+    data: bytes
+
+    @property
+    def base64(self) -> str:
+        return base64.b64encode(self.data).decode()
+
+
+Word = str | Image | Document
+"""What a user may say."""
+Part = Word | Thought | Redacted | Call | Result
 Turn = tuple[str, tuple[Part, ...]]
 """A role and what it says. Results are a user's, as in the Messages API."""
 
@@ -115,6 +128,9 @@ class Seen(NamedTuple):
     schema: dict[str, Any] | None = None
     effort: str = ""
     stream: bool = False
+    parallel: bool = True
+    temperature: float | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,14 +138,17 @@ class Asked:
     """A request, before any dialect."""
 
     model: str
-    words: tuple[str | Image, ...]
+    words: tuple[Word, ...]
     system: str = "Be brief."
     tools: tuple[Tool, ...] = ()
     choice: str = ""
+    parallel: bool = True
     limit: int = 3000
     stops: tuple[str, ...] = ()
     schema: dict[str, Any] | None = None
     effort: str = ""
+    temperature: float | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,10 +175,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error in the place of an answer: ``throttled``, ``overloaded`` or ``rejected``."""
+    """An error in the place of an answer, of a kind that every upstream has its own words for."""
 
     kind: str
-    message: str = "No."
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from tests.cross.meaning import (
     Answer,
     Broken,
     Call,
+    Document,
     Image,
     Part,
     Result,
@@ -112,6 +113,9 @@ def read(body: dict[str, Any]) -> Seen:
         body.get("response_format", {}).get("json_schema", {}).get("schema"),
         body.get("reasoning_effort", ""),
         stream,
+        body.get("parallel_tool_calls", True),
+        body.get("temperature"),
+        body.get("user", ""),
     )
 
 
@@ -166,6 +170,9 @@ def _parts(message: dict[str, Any]) -> list[Part]:
 def _part(part: dict[str, Any]) -> Part:
     if part["type"] == "text":
         return part["text"]
+    if part["type"] == "file":
+        data = part["file"]["file_data"].removeprefix("data:application/pdf;base64,")
+        return Document(part["file"]["filename"], base64.b64decode(data, validate=True))
     head, _, data = part["image_url"]["url"].partition(",")
     media_type = head.removeprefix("data:").removesuffix(";base64")
     return Image(media_type, base64.b64decode(data, validate=True))

@@ -9,8 +9,10 @@ from tests.cross.meaning import (
     Asked,
     Broken,
     Call,
+    Document,
     Image,
     Meaning,
+    Part,
     Problem,
     Redacted,
     Refusal,
@@ -43,6 +45,7 @@ SIGNATURE = "EqQBCgIYAhIkQ+/==" * 7
 THOUGHT = Thought('First Paris:\n"\\" and \t 巴黎 \U0001f5fc, then Rome.', SIGNATURE)
 AGAIN = Thought("And Rome?", SIGNATURE[::-1])
 HIDDEN = Redacted("EmwKAhgBEgy3va3pzix/LafPsn4a")
+PAPER = Document("page.pdf", b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<<>>\n%%EOF\n")
 IMAGE = Image("image/png", png())
 WORDS = "What is the weather?\n\U0001f327 你好 “quoted” \\ /"
 
@@ -54,24 +57,29 @@ class Row:
     asked: Asked
     said: tuple[Said, ...]
     """What upstream says, request by request."""
-    results: tuple[Result, ...] = ()
-    """What the tools gave after the first answer."""
+    after: tuple[tuple[Part, ...], ...] = ()
+    """What the user's turn is after each answer but the last."""
 
 
 _LOOP = Asked(OPUS, (WORDS,), tools=(WEATHER,), effort="high")
 _PLAIN = Asked(OPUS, (WORDS,))
+_SUN, _RAIN = Result(PARIS.id, "sun"), Result(ROME.id, "rain")
 
 ROWS: dict[str, Row] = {
-    "text": Row(_PLAIN, (Answer(("Sunny – ☀️ „fein“.\n",)),)),
+    "text": Row(
+        Asked(HAIKU, (WORDS,), temperature=0.25, user="user-17"),
+        (Answer(("Sunny – ☀️ „fein“.\n",)),),
+    ),
+    "nothing": Row(_PLAIN, (Answer(()),)),
     "tools": Row(
-        Asked(OPUS, (WORDS,), tools=(WEATHER, CLOCK), choice="get_weather"),
+        Asked(OPUS, (WORDS,), tools=(WEATHER, CLOCK), choice="get_weather", parallel=False),
         (Answer(("I look.", PARIS), "calls"), Answer(("Sunny.",), usage=Usage(1, 240, 9, 3, 0))),
-        (Result(PARIS.id, '{"sky": "blue"}'),),
+        ((Result(PARIS.id, '{"sky": "blue"}'),),),
     ),
     "parallel tools": Row(
         Asked(OPUS, (WORDS,), tools=(WEATHER, CLOCK), choice="any"),
         (Answer((PARIS, ROME, NOW), "calls"), Answer(("Sunny, rain, noon.",))),
-        (Result(PARIS.id, "sun"), Result(ROME.id, "rain"), Result(NOW.id, "noon")),
+        ((_SUN, _RAIN, Result(NOW.id, "noon")),),
     ),
     "thinking and tools": Row(
         _LOOP,
@@ -79,21 +87,24 @@ ROWS: dict[str, Row] = {
             Answer((THOUGHT, "I look.", PARIS, ROME), "calls", usage=Usage(11, 200, 30, 70, 60)),
             Answer(("Sunny and rain.",), usage=Usage(4, 230, 90, 9, 2)),
         ),
-        (Result(PARIS.id, "sun"), Result(ROME.id, "rain")),
+        ((_SUN, _RAIN),),
     ),
     "thinking between tools": Row(
         _LOOP,
         (
             Answer((HIDDEN, THOUGHT, "I look.", PARIS, AGAIN, ROME), "calls"),
+            Answer((AGAIN, NOW), "calls"),
             Answer((AGAIN, "Sunny and rain.")),
+            Answer(("As I said.",)),
         ),
-        (Result(PARIS.id, "sun"), Result(ROME.id, "rain")),
+        ((_SUN, _RAIN), (Result(NOW.id, "noon"),), ("Are you sure?",)),
     ),
     "image in a result": Row(
         Asked(OPUS, (WORDS,), tools=(WEATHER,)),
         (Answer((PHOTO, ROMAN), "calls"), Answer(("Blue.",))),
-        (Result(PHOTO.id, "A photo:", IMAGE), Result(ROMAN.id, "rain")),
+        ((Result(PHOTO.id, "A photo:", IMAGE), Result(ROMAN.id, "rain")),),
     ),
+    "document": Row(Asked(OPUS, ("Read:", PAPER)), (Answer(("An empty page.",)),)),
     "image": Row(Asked(OPUS, ("Look:", IMAGE, "What is it?")), (Answer(("A picture.",)),)),
     "structured output": Row(Asked(HAIKU, (WORDS,), schema=SCHEMA), (Answer((json.dumps(JSON),)),)),
     "structured output of a newer model": Row(
@@ -107,6 +118,9 @@ ROWS: dict[str, Row] = {
     "throttled": Row(_PLAIN, (Refusal("throttled"),)),
     "overloaded": Row(_PLAIN, (Refusal("overloaded"),)),
     "rejected": Row(_PLAIN, (Refusal("rejected"),)),
+    "too long": Row(_PLAIN, (Refusal("too long"),)),
+    "bad key": Row(_PLAIN, (Refusal("bad key"),)),
+    "no model": Row(_PLAIN, (Refusal("no model"),)),
     "error inside": Row(_PLAIN, (Broken("Hello, wor"),)),
     "cut off": Row(_PLAIN, (Broken("Hello, wor", cut=True),)),
 }
@@ -122,11 +136,19 @@ def renamed(row: Row, ending: str) -> Row:
         replace(one, parts=tuple(map(other, one.parts))) if isinstance(one, Answer) else one
         for one in row.said
     ]
-    results = [one._replace(call_id=one.call_id + ending) for one in row.results]
-    return replace(row, said=tuple(said), results=tuple(results))
+    after = [
+        tuple(one._replace(call_id=one.call_id + ending) if isinstance(one, Result) else one
+              for one in turn)
+        for turn in row.after
+    ]  # fmt: skip
+    return replace(row, said=tuple(said), after=tuple(after))
 
 
-_STATUSES = {"throttled": 429, "overloaded": 503, "rejected": 400}
+_STATUSES = {
+    "throttled": 429, "overloaded": 503, "rejected": 400, "too long": 400, "bad key": 502,
+    "no model": 404,
+}  # fmt: skip
+"""By which a client knows what is its own doing; a bad key of an account's is not."""
 
 
 def meaning(said: Said, *, stream: bool) -> Meaning:
@@ -145,12 +167,10 @@ def seen(row: Row, at: int, model: str, *, stream: bool) -> Seen:
     """What upstream sees of the row's request number ``at``."""
     asked = row.asked
     turns: list[Any] = [("user", asked.words)]
-    if at:
-        first = row.said[0]
-        assert isinstance(first, Answer)
-        turns.append(("assistant", first.parts))
-        turns.append(("user", row.results))
+    for said, after in zip(row.said[:at], row.after[:at], strict=True):
+        assert isinstance(said, Answer)
+        turns += [("assistant", said.parts), ("user", after)]
     return Seen(
         model, asked.system, tuple(turns), asked.tools, asked.choice, asked.limit, asked.stops,
-        asked.schema, asked.effort, stream,
+        asked.schema, asked.effort, stream, asked.parallel, asked.temperature, asked.user,
     )  # fmt: skip

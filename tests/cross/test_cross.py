@@ -37,7 +37,7 @@ async def test_cell(world: World, dialect: str, carrier: str, row: str, stream: 
             sent = seen(told, at, stage.upstream.ids[told.asked.model], stream=stream)
             assert stage.seen[at:] == here.seen(sent)
             assert found.warnings == ("" if stream else here.warns)
-            past += [*found.echo, *client.results(told.results)]
+            past += [*found.echo, *(client.turn(told.after[at]) if at < len(told.after) else ())]
     for said, line in zip(told.said, lines, strict=True):
         if isinstance(said, Answer) and not here.refused:
             assert (figures(line), line["outcome"]) == (
@@ -61,7 +61,7 @@ async def test_plain_chat_clients_go_on_thinking(world: World, carrier: str, str
         first = await client.ask(told.asked, [], stream=stream)
         (said,) = first.echo
         plain = {name: said[name] for name in ("role", "content", "tool_calls")}
-        past = [plain, *client.results(told.results)]
+        past = [plain, *client.turn(told.after[0])]
         await client.ask(told.asked, past, stream=stream)
     assert stage.seen[1] == seen(told, 1, stage.upstream.ids[told.asked.model], stream=stream)
 

@@ -57,19 +57,23 @@ def cut_off(body: bytes) -> bytes:
 
 # Anthropic's own words, and who else uses them.
 
-_STATUS = {"throttled": 429, "overloaded": 529, "rejected": 400}
-_TYPE = {
-    "throttled": "rate_limit_error",
-    "overloaded": "overloaded_error",
-    "rejected": "invalid_request_error",
+_TOO_LONG = "prompt is too long: 210000 tokens > 200000 maximum"
+_REFUSED = {
+    "throttled": (429, "rate_limit_error", "This request would exceed your rate limit."),
+    "overloaded": (529, "overloaded_error", "Overloaded"),
+    "rejected": (400, "invalid_request_error", "No."),
+    "too long": (400, "invalid_request_error", _TOO_LONG),
+    "bad key": (401, "authentication_error", "invalid x-api-key"),
+    "no model": (404, "not_found_error", "model: claude-opus-5"),
 }
 OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
 
 def _messages_error(said: Refusal) -> bytes:
-    error = {"type": _TYPE[said.kind], "message": said.message}
+    status, kind, message = _REFUSED[said.kind]
+    error = {"type": kind, "message": message}
     body = {"type": "error", "error": error, "request_id": "req_1"}
-    return response(_STATUS[said.kind], json.dumps(body).encode())
+    return response(status, json.dumps(body).encode())
 
 
 def _messages_whole(said: Said) -> bytes:
@@ -97,15 +101,18 @@ def _messages_read(request: Request) -> Seen:
 # Bedrock: the model in the path, frames, exceptions.
 
 _EXCEPTION = {
-    "throttled": (429, "ThrottlingException"),
-    "overloaded": (503, "ServiceUnavailableException"),
-    "rejected": (400, "ValidationException"),
+    "throttled": (429, "ThrottlingException", "Too many tokens, please wait."),
+    "overloaded": (503, "ServiceUnavailableException", "Bedrock is unable to process it."),
+    "rejected": (400, "ValidationException", "No."),
+    "too long": (400, "ValidationException", "Input is too long for requested model."),
+    "bad key": (403, "UnrecognizedClientException", "The security token is invalid."),
+    "no model": (400, "ValidationException", "The provided model identifier is invalid."),
 }
 
 
 def _bedrock_error(said: Refusal) -> bytes:
-    status, name = _EXCEPTION[said.kind]
-    body = json.dumps({"message": said.message}).encode()
+    status, name, message = _EXCEPTION[said.kind]
+    body = json.dumps({"message": message}).encode()
     return response(status, body, f"x-amzn-errortype: {name}:http://internal.amazon.com/")
 
 
@@ -137,15 +144,20 @@ def _bedrock_read(request: Request) -> Seen:
 # Vertex: the model in the path, Google's errors.
 
 _GOOGLE = {
-    "throttled": (429, "RESOURCE_EXHAUSTED"),
-    "overloaded": (503, "UNAVAILABLE"),
-    "rejected": (400, "INVALID_ARGUMENT"),
+    "throttled": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com."),
+    "overloaded": (503, "UNAVAILABLE", "The service is currently unavailable."),
+    "rejected": (400, "INVALID_ARGUMENT", "No."),
+    "bad key": (401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
+    "no model": (404, "NOT_FOUND", "Publisher Model `claude-opus-5` was not found."),
 }
+"""What Google says; what Claude itself refuses behind it, it says in Anthropic's words."""
 
 
 def _vertex_error(said: Refusal) -> bytes:
-    status, name = _GOOGLE[said.kind]
-    error = {"code": status, "message": said.message, "status": name}
+    if said.kind not in _GOOGLE:
+        return _messages_error(said)
+    status, name, message = _GOOGLE[said.kind]
+    error = {"code": status, "message": message, "status": name}
     return response(status, json.dumps({"error": error}).encode())
 
 
@@ -170,15 +182,24 @@ def _vertex_read(request: Request) -> Seen:
 # Servers that speak Chat Completions.
 
 _WORDS = {
-    "throttled": (429, "rate_limit_error", "rate_limit_exceeded"),
-    "overloaded": (503, "server_error", "overloaded"),
-    "rejected": (400, "invalid_request_error", "invalid_value"),
+    "throttled": (429, "rate_limit_error", "rate_limit_exceeded", "Rate limit reached."),
+    "overloaded": (503, "server_error", "overloaded", "The engine is overloaded."),
+    "rejected": (400, "invalid_request_error", "invalid_value", "No."),
+    "too long": (
+        400,
+        "invalid_request_error",
+        "context_length_exceeded",
+        "This model's maximum context length is 200000 tokens. However, your messages resulted in"
+        " 210000 tokens.",
+    ),
+    "bad key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
+    "no model": (404, "invalid_request_error", "model_not_found", "The model does not exist."),
 }
 
 
 def _openai_error(said: Refusal) -> bytes:
-    status, kind, code = _WORDS[said.kind]
-    error = {"message": said.message, "type": kind, "param": None, "code": code}
+    status, kind, code, message = _WORDS[said.kind]
+    error = {"message": message, "type": kind, "param": None, "code": code}
     return response(status, json.dumps({"error": error}).encode())
 
 

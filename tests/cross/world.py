@@ -56,9 +56,9 @@ class Gateway:
         try:
             yield found
         finally:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(5):
                 while len(self.harness.requests) < self._asked() - before:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.001)
                     # Whoever reads the tally has everything written down first.
                     list(self.harness.app.tally.rows())
             found += self.harness.requests
