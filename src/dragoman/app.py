@@ -42,7 +42,7 @@ from dragoman.observe.log import FLUSH_S, EventLine, Log
 from dragoman.observe.redaction import frames
 from dragoman.observe.tally import Tally
 from dragoman.pool import Pool
-from dragoman.routes import Work
+from dragoman.routes import HEALTH, Work
 from dragoman.supervisor import Supervisor
 from dragoman.thoughts import Thoughts
 from dragoman.turns import Turns
@@ -52,6 +52,9 @@ GC_THRESHOLD = 10_000
 """Container objects by which the heap grows before the collector looks at the young ones."""
 WATCH_S = 1.0
 """How often the configuration file is looked at."""
+TURN_AWAY_S = 5.0
+"""How long new requests are told that the gateway is going, while there is still work: balancers
+and probes need a moment to notice."""
 AT_START = (
     "host",
     "port",
@@ -181,10 +184,13 @@ class App:
         self._stopping.set()
 
     async def drain(self) -> None:
-        """Stop accepting, let requests end, close everything."""
+        """Turn new requests away, let those under way end, close everything."""
         self._event("draining", f"waiting up to {self.config.server.drain_timeout_s:g} s")
         if self._server is not None:
-            await self._server.drain(self.config.server.drain_timeout_s)
+            until = self.clock.mono() + self.config.server.drain_timeout_s
+            told_s = min(TURN_AWAY_S, self.config.server.drain_timeout_s)
+            await self._server.turn_away(self.turn_away, told_s)
+            await self._server.drain(max(0.0, until - self.clock.mono()))
             await self._server.close()
         if self._admin is not None:
             await self._admin.close()
@@ -194,6 +200,13 @@ class App:
         await self._converter.close()
         self._event("stopped")
         self._log.close()
+
+    def turn_away(self, call: Call) -> Work:
+        """What the server runs for each call once a drain is announced."""
+        if call.path in HEALTH:
+            return self.handle(call)
+        failure = Failure("draining", "The gateway is shutting down.", retry_after_s=1)
+        return routes.refuse(call, self.gateway, failure)
 
     def handle(self, call: Call) -> Work:
         """What the server runs for each call."""

@@ -23,6 +23,7 @@ from dragoman.serve import serve
 
 Work = Coroutine[Any, Any, None]
 PREFIXES = ("", "/openai", "/anthropic")
+HEALTH = frozenset({"/healthz", "/readyz"})
 _MODEL = tuple(f"{prefix}/v1/models/" for prefix in PREFIXES)
 _RESPONSE = tuple(f"{prefix}/v1/responses/" for prefix in PREFIXES)
 

@@ -268,6 +268,29 @@ async def test_draining_lets_a_stream_end(tmp_path: Path) -> None:
             assert gateway.requests[0]["outcome"] == "complete"
 
 
+async def test_while_a_stream_ends_new_requests_are_told_that_the_gateway_goes(
+    tmp_path: Path,
+) -> None:
+    more = asyncio.Event()
+    script = [RECEIVE, begin() + text("Hel"), Wait(more), text("lo") + finish()]
+    async with ScriptedUpstream(script) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            raw = await gateway.open()
+            await raw.until(b'"Hel"')
+            draining = asyncio.create_task(gateway.app.drain())
+            await asyncio.sleep(0)  # It begins.
+            ready, alive = [await gateway.http.get(path) for path in ("/readyz", "/healthz")]
+            assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
+            assert alive.status_code == 200
+            refused = await gateway.chat()
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "draining")
+            assert refused.headers["retry-after"] == "1"
+            more.set()
+            assert b"data: [DONE]" in await raw.rest()
+            await draining
+            raw.writer.close()
+
+
 async def test_draining_ends_what_takes_too_long(tmp_path: Path) -> None:
     script = [RECEIVE, begin() + text("Hel"), UNTIL_CLOSED]
     async with ScriptedUpstream(script) as upstream:

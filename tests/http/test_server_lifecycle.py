@@ -66,6 +66,44 @@ async def test_draining_closes_idle_connections_and_waits_for_the_others() -> No
         assert held.cancelled == []
 
 
+async def test_who_asks_before_a_drain_is_turned_away_and_the_others_end() -> None:
+    async def away(call: Call) -> None:
+        call.respond(503, PLAIN, b"leaving" if call.draining else b"")
+
+    held = Held()
+    async with serving(held) as rig:
+        idle, busy = [await rig.connect() for _ in range(2)]
+        held.let_go.set()
+        await idle.ask(GET)
+        held.let_go.clear()
+        held.started.clear()
+        await busy.send(GET)
+        await held.started.wait()
+        leaving = asyncio.create_task(rig.server.turn_away(away, 20))
+        await settle()
+        for client in (idle, await rig.connect()):
+            answer = await client.ask(GET)
+            assert (answer.status, answer.body) == (503, b"leaving")
+            assert answer.headers["connection"] == "close"
+            await client.closed()
+        assert not leaving.done()
+        held.let_go.set()
+        answer = await busy.answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        await leaving
+        await rig.server.turn_away(away, 20)  # Nothing is under way: no reason to wait.
+
+
+async def test_turning_away_has_an_end() -> None:
+    held = Held()
+    async with serving(held) as rig:
+        busy = await rig.connect()
+        await busy.send(GET)
+        await held.started.wait()
+        await rig.server.turn_away(held, 0.01)
+        assert rig.server.running == 1
+
+
 async def test_a_request_that_is_arriving_while_draining_is_served() -> None:
     async with serving(Recorder()) as rig:
         head, body = await rig.connect(), await rig.connect()

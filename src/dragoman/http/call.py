@@ -102,8 +102,8 @@ class Call(Struct, eq=False):
 
     @property
     def draining(self) -> bool:
-        """The server takes no new connections and ends after the calls under way."""
-        return self._wire.state.draining
+        """The server ends after the calls under way."""
+        return self._wire.state.leaving
 
     # Reading.
 
@@ -359,7 +359,7 @@ class Call(Struct, eq=False):
         """The header lines that are the server's own."""
         wire = self._wire
         state = wire.state
-        if state.draining:
+        if state.leaving:
             wire.last = True
         elif wire.unread is not None:
             skippable = wire.unread.skippable(state.limits.max_skipped_bytes)

@@ -85,7 +85,7 @@ class Connection(ClosingProtocol):
         self.unread = None
         if self._call is not None:
             self._leave(self._call)
-        if state.draining:
+        if state.leaving:
             state.quiet.set()
 
     def data_received(self, data: bytes) -> None:
@@ -302,7 +302,7 @@ class Connection(ClosingProtocol):
             state.running -= 1
             if self._call is call:
                 self._end_unanswered(call)
-            if state.draining:
+            if state.leaving:
                 state.quiet.set()
 
     def _end_unanswered(self, call: Call) -> None:

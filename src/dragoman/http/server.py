@@ -100,6 +100,17 @@ class Server:
             self._sweep()
         return sockets[0].getsockname()[:2]
 
+    async def turn_away(self, handler: Handler, timeout_s: float) -> None:
+        """Announce a drain: until the calls under way have ended, ``timeout_s`` at most, new ones
+        get this handler, and every answer is its connection's last.
+
+        Whoever asks meanwhile is told so, instead of finding nobody there.
+        """
+        state = self._state
+        state.leaving = True
+        state.handler = handler
+        await self._until(lambda: not state.running, timeout_s)
+
     async def drain(self, timeout_s: float) -> None:
         """Stop accepting, let calls end within ``timeout_s``, then cancel what is left.
 
@@ -108,7 +119,7 @@ class Server:
         answer.
         """
         state = self._state
-        state.draining = True
+        state.leaving = state.draining = True
         self._stop_accepting()
         for connection in self._connections():
             connection.drain()
@@ -120,7 +131,7 @@ class Server:
 
     async def close(self) -> None:
         """Close everything at once; handlers are cancelled as by :meth:`drain`."""
-        self._state.draining = True
+        self._state.leaving = self._state.draining = True
         self._stop_accepting()
         for connection in self._connections():
             connection.end_call()
@@ -144,9 +155,13 @@ class Server:
     async def _quiet(self, timeout_s: float) -> None:
         """Wait until no handler runs and no connection is open."""
         state = self._state
+        await self._until(lambda: not (state.running or state.connections), timeout_s)
+
+    async def _until(self, over: Callable[[], bool], timeout_s: float) -> None:
+        state = self._state
         try:
             async with asyncio.timeout(timeout_s):
-                while state.running or state.connections:
+                while not over():
                     state.quiet.clear()
                     await state.quiet.wait()
         except TimeoutError:

@@ -54,6 +54,7 @@ class ServerState:
         "handler",
         "heads",
         "ids",
+        "leaving",
         "limits",
         "loop",
         "mono",
@@ -86,9 +87,12 @@ class ServerState:
         self.per_ip: dict[str, int] = {}
         self.running = 0
         """Calls whose handler has not ended."""
+        self.leaving = False
+        """A drain is announced: every answer is its connection's last."""
         self.draining = False
+        """No new connections, no further requests on those there are."""
         self.quiet = asyncio.Event()
-        """Set whenever a handler or a connection ended while draining."""
+        """Set whenever a handler or a connection ended while leaving."""
         self.date = ""
         """The ``date`` header line; refreshed by the sweep."""
         self.ids: list[str] = []
