@@ -33,6 +33,14 @@ def part(url: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content}]
 
 
+def called(depth: int) -> dict[str, Any]:
+    """A conversation with arguments that are nested."""
+    function = {"name": "f", "arguments": '{"a":' * depth + "[]" + "}" * depth}
+    call = {"id": "c", "type": "function", "function": function}
+    result = {"role": "tool", "tool_call_id": "c", "content": "x"}
+    return {"messages": [USER, {"role": "assistant", "tool_calls": [call]}, result]}
+
+
 REFUSED: list[tuple[dict[str, Any], str | None, str | None]] = [
     # what is changed, the param that names it, the code
     ({"model": ...}, "model", "missing_required_parameter"),
@@ -90,6 +98,8 @@ REFUSED: list[tuple[dict[str, Any], str | None, str | None]] = [
         None,
     ),
     ({"logprobs": True}, "logprobs", None),
+    (called(64), "messages[1].tool_calls[0].function.arguments", "invalid_value"),
+    (called(5000), "messages[1].tool_calls[0].function.arguments", "invalid_value"),
     ({"function_call": 5}, "function_call", "invalid_type"),
     ({"function_call": "sometimes"}, "function_call", "invalid_value"),
     ({"function_call": {"name": "f"}}, "function_call.name", "invalid_value"),

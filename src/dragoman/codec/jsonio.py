@@ -27,6 +27,10 @@ class Malformed(ValueError):
     """The bytes are not JSON (or not UTF-8, or nested beyond reason)."""
 
 
+class TooDeep(Malformed):
+    """They may be JSON, but are nested beyond reason."""
+
+
 class Mismatch(ValueError):
     """JSON of another shape than expected. ``path`` is the place, ``""`` at the root."""
 
@@ -55,7 +59,7 @@ class Decoder(Generic[T]):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Malformed(str(error)) from None
         except RecursionError:
-            raise Malformed("the JSON is nested too deeply") from None
+            raise TooDeep("the JSON is nested too deeply") from None
 
     def attempt(self, data: bytes | Raw) -> T | None:
         """The value, or ``None`` where :meth:`decode` would raise."""
@@ -100,7 +104,7 @@ def canonical(data: bytes | Raw) -> bytes:
     try:
         return _sorted_encoder.encode(decode(data))
     except RecursionError:
-        raise Malformed("the JSON is nested too deeply") from None
+        raise TooDeep("the JSON is nested too deeply") from None
 
 
 def nested(value: bytes | Raw) -> bytes:

@@ -105,12 +105,14 @@ class Calls:
         data = text.encode()
         try:
             value = jsonio.raw(data)
-            deep = jsonio.too_deep(value)
+            if jsonio.too_deep(value):
+                raise jsonio.TooDeep
+        except jsonio.TooDeep:
+            text = f"'{path}' is nested too deeply."
+            raise Failure("invalid_value", text, param=path) from None
         except jsonio.Malformed:
             self._notes.warn(path, "not valid JSON")
             return Raw(b'{"INVALID_JSON":%b}' % bytes(jsonio.quote(text)))
-        if deep:
-            raise Failure("invalid_value", f"'{path}' is nested too deeply.", param=path)
         if data[:1] == b"{":
             return value
         self._notes.warn(path, "not a JSON object")
