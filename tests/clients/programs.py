@@ -24,6 +24,7 @@ def environment(base: str, home: Path) -> dict[str, str]:
     return {
         "PATH": f"{NODE.parent}:{os.environ['PATH']}",
         "HOME": str(home),
+        "NODE_COMPILE_CACHE": str(CLIENTS / "compiled"),
         "NO_PROXY": "*",
         "no_proxy": "*",
         "OPENAI_BASE_URL": f"{base}/v1",

@@ -76,12 +76,17 @@ LOOPS = [
     ("with_langchain.py", "tools:chat"),
     ("with_langchain.py", "tools:responses"),
     ("with_langchain.py", "tools:anthropic"),
+    ("with_langchain.py", "tools_streamed:chat"),
+    ("with_langchain.py", "tools_streamed:responses"),
+    ("with_langchain.py", "tools_streamed:anthropic"),
     ("with_openai.mjs", "tools"),
     ("with_openai.mjs", "tools_streamed"),
     ("with_openai.mjs", "responses_tools"),
     ("with_anthropic.mjs", "tools"),
     ("with_langchain.mjs", "tools:chat"),
     ("with_langchain.mjs", "tools:responses"),
+    ("with_langchain.mjs", "tools_streamed:chat"),
+    ("with_langchain.mjs", "tools_streamed:responses"),
     ("with_ai_sdk.mjs", "tools:chat"),
     ("with_ai_sdk.mjs", "tools:compatible"),
     ("with_ai_sdk.mjs", "tools:responses"),
@@ -93,6 +98,19 @@ LOOPS = [
     (GO, "tools"),
     (GO, "responses_tools"),
     (GO, "anthropic_tools"),
+]
+PICTURES = [
+    ("with_openai.py", "picture"),
+    ("with_openai.py", "responses_picture"),
+    ("with_langchain.py", "picture:chat"),
+    ("with_langchain.py", "picture:responses"),
+    ("with_langchain.py", "picture:anthropic"),
+    ("with_langchain.mjs", "picture:chat"),
+    ("with_langchain.mjs", "picture:responses"),
+    ("with_ai_sdk.mjs", "picture:chat"),
+    ("with_ai_sdk.mjs", "picture:compatible"),
+    ("with_ai_sdk.mjs", "picture:responses"),
+    ("with_ai_sdk.mjs", "picture:anthropic"),
 ]
 STRUCTURED = [
     ("with_openai.py", "structured"),
@@ -174,6 +192,9 @@ async def test_a_tool_loop_keeps_its_thinking(program: str, case: str, tmp_path:
     async with scripted(tmp_path, asks, Turn([words("All done.")])) as (upstream, gateway):
         found = await told(program, case, gateway.base, tmp_path)
     assert (found["text"], found["calls"]) == ("All done.", ["Paris"])
+    # Where the client has a place for it, the user sees it.
+    hidden = "" if case.endswith(":chat") else THOUGHT["thinking"]
+    assert found.get("reasoning", hidden) == hidden
     assert len(upstream.requests) == 2
     turn, results = upstream.messages(1)[-2:]
     assert turn["content"][0] == THOUGHT
@@ -203,15 +224,13 @@ async def test_a_tool_loop_by_the_rules(program: str, case: str, tmp_path: Path)
     assert [line["status"] for line in lines] == [200, 200]
 
 
-SHOWN = [one for one in LOOPS if one[0] == "with_ai_sdk.mjs" and not one[1].endswith(":chat")]
-
-
-@pytest.mark.parametrize(("program", "case"), SHOWN)
-async def test_thinking_is_shown_as_reasoning(program: str, case: str, tmp_path: Path) -> None:
-    asks = Turn([THOUGHT, call(1, "get_weather", city="Paris")], "tool_use")
-    async with scripted(tmp_path, asks, Turn([words("All done.")])) as (_, gateway):
+@pytest.mark.parametrize(("program", "case"), PICTURES)
+async def test_a_picture_goes_up(program: str, case: str, tmp_path: Path) -> None:
+    """The simulator tells what it is by its bytes."""
+    async with running(tmp_path) as gateway:
         found = await told(program, case, gateway.base, tmp_path)
-    assert found["reasoning"] == THOUGHT["thinking"]
+    assert "What is in this picture?" in found["text"]
+    assert "PNG of 8 × 8 pixels" in found["text"]
 
 
 @pytest.mark.parametrize(("program", "case"), STRUCTURED)

@@ -8,6 +8,11 @@ export const THINKS = "claude-sonnet-5-5";
 export const QUESTION = "What is a dragoman?";
 export const MEETING = "We meet in Lisbon on 2026-12-04.";
 export const WEATHER = "What is the weather in Paris?";
+export const LOOK = "What is in this picture?";
+// 8 × 8 pixels, red.
+export const PICTURE =
+  "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mP4" +
+  "z8CAFTEMLQkAKP8/wc53yE8AAAAASUVORK5CYII=";
 export const HEADERS = process.env.SIMULATE ? { "x-simulate": process.env.SIMULATE } : {};
 export const sky = (city) => `sunny in ${city}`;
 

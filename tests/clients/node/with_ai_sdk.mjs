@@ -7,7 +7,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { Output, generateObject, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 import {
-  HAIKU, HEADERS, MEETING, QUESTION, THINKS, WEATHER, main, refusals, sky,
+  HAIKU, HEADERS, LOOK, MEETING, PICTURE, QUESTION, THINKS, WEATHER, main, refusals, sky,
 } from "./case.mjs";
 
 const base = { baseURL: process.env.OPENAI_BASE_URL, apiKey: process.env.OPENAI_API_KEY };
@@ -91,6 +91,15 @@ main({
     await made.consumeStream();
     const [first] = await made.steps;
     return { text: await made.text, calls, reasoning: first.reasoningText ?? "" };
+  },
+
+  async picture(provider) {
+    const image = { type: "file", mediaType: "image/png", data: PICTURE };
+    const content = [{ type: "text", text: LOOK }, image];
+    const made = await generateText({
+      model: model(provider), messages: [{ role: "user", content }],
+    });
+    return told(made.text, made.usage, made.finishReason);
   },
 
   async structured(provider) {

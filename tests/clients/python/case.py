@@ -14,6 +14,12 @@ THINKS = "claude-sonnet-5-5"
 QUESTION = "What is a dragoman?"
 MEETING = "We meet in Lisbon on 2026-12-04."
 WEATHER = "What is the weather in Paris?"
+LOOK = "What is in this picture?"
+# 8 × 8 pixels, red.
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEUlEQVR42mP4"
+    "z8CAFTEMLQkAKP8/wc53yE8AAAAASUVORK5CYII="
+)
 HEADERS = {"x-simulate": os.environ["SIMULATE"]} if os.environ.get("SIMULATE") else {}
 
 

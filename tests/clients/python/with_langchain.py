@@ -7,7 +7,18 @@ import sys
 from functools import partial
 from typing import Any
 
-from case import HAIKU, HEADERS, MEETING, QUESTION, THINKS, WEATHER, main, sky
+from case import (
+    HAIKU,
+    HEADERS,
+    LOOK,
+    MEETING,
+    PICTURE,
+    QUESTION,
+    THINKS,
+    WEATHER,
+    main,
+    sky,
+)
 from langchain.agents import create_agent
 from langchain_anthropic import ChatAnthropic
 from langchain_core.language_models import BaseChatModel
@@ -70,6 +81,24 @@ def tools(kind: str) -> object:
     agent = create_agent(model(kind, THINKS), tools=[get_weather])
     messages = agent.invoke({"messages": [{"role": "user", "content": WEATHER}]})["messages"]
     return {"text": messages[-1].text, "calls": CALLS}
+
+
+def tools_streamed(kind: str) -> object:
+    """The same; what the model says is put together from its pieces before it goes back."""
+    agent = create_agent(model(kind, THINKS), tools=[get_weather])
+    asked: Any = {"messages": [{"role": "user", "content": WEATHER}]}
+    text = ""
+    for piece, _ in agent.stream(asked, stream_mode="messages"):
+        text = "" if piece.type == "tool" else text + piece.text
+    return {"text": text, "calls": CALLS}
+
+
+def picture(kind: str) -> object:
+    parts: Any = [
+        {"type": "text", "text": LOOK},
+        {"type": "image", "base64": PICTURE, "mime_type": "image/png"},
+    ]
+    return told(model(kind).invoke([{"role": "user", "content": parts}]))
 
 
 def structured(kind: str) -> object:

@@ -5,7 +5,18 @@ import json
 from typing import Any
 
 import openai
-from case import HAIKU, HEADERS, MEETING, QUESTION, THINKS, WEATHER, main, sky
+from case import (
+    HAIKU,
+    HEADERS,
+    LOOK,
+    MEETING,
+    PICTURE,
+    QUESTION,
+    THINKS,
+    WEATHER,
+    main,
+    sky,
+)
 from pydantic import BaseModel
 
 MESSAGES: Any = [{"role": "user", "content": QUESTION}]
@@ -181,6 +192,26 @@ def responses_tools() -> object:
             items.append(
                 {"type": "function_call_output", "call_id": item.call_id, "output": sky(city)}
             )
+
+
+def picture() -> object:
+    parts: Any = [
+        {"type": "text", "text": LOOK},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PICTURE}"}},
+    ]
+    made = client().chat.completions.create(
+        model=HAIKU, messages=[{"role": "user", "content": parts}]
+    )
+    return told(made.choices[0].message.content, made.usage, made.choices[0].finish_reason)
+
+
+def responses_picture() -> object:
+    parts: Any = [
+        {"type": "input_text", "text": LOOK},
+        {"type": "input_image", "image_url": f"data:image/png;base64,{PICTURE}"},
+    ]
+    items: Any = [{"role": "user", "content": parts}]
+    return said(client().responses.create(model=HAIKU, input=items, store=False))
 
 
 def completions() -> object:
