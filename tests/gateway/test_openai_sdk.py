@@ -186,6 +186,19 @@ async def test_an_error_behind_a_comment(tmp_path: Path) -> None:
             ]  # fmt: skip
 
 
+async def test_a_prompt_that_is_too_long_is_named_inside_a_stream(tmp_path: Path) -> None:
+    """Codex reads the code, and compacts its conversation."""
+    words = "prompt is too long: 210000 tokens > 200000 maximum"
+    script = [RECEIVE, Sleep(1.6), error(400, "invalid_request_error", words), FIN]
+    async with ScriptedUpstream(script) as upstream:
+        quick = {"keepalive_s": 0.2}
+        async with running(tmp_path, server=quick, accounts=accounts(upstream.url)) as gateway:
+            last = (await events(gateway))[-1]
+            assert last.type == "response.failed"
+            assert last.response.error.code == "context_length_exceeded"
+            assert "too long" in last.response.error.message
+
+
 async def test_a_completion(tmp_path: Path) -> None:
     async with running(tmp_path, accounts=SIMULATOR) as gateway:
         api = client(gateway).completions
