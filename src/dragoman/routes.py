@@ -5,12 +5,14 @@ nothing can look like one route to a guard and like another to a handler. Every 
 under ``/openai`` and ``/anthropic``.
 """
 
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from dragoman import counting
 from dragoman.catalogue import listing
+from dragoman.catalogue.model import Model
 from dragoman.codec import jsonio
 from dragoman.dialects.registry import CHAT, COMPLETIONS, COUNT, MESSAGES, RESPONSES, Dialect, of
 from dragoman.errors import Failure
@@ -175,12 +177,35 @@ async def _listing(
 def _all_models(call: Call, gw: Gateway, principal: Principal) -> bytes:
     rows = [row for row in gw.catalogue.listed() if principal.may_use(row.id)]
     if "anthropic-version" in call.headers:
-        data = [listing.anthropic_model(row) for row in rows]
+        page, more = _page(rows, call.query)
+        data = [listing.anthropic_model(row) for row in page]
         ends = (data[0].id, data[-1].id) if data else (None, None)
         return jsonio.encode(
-            {"data": data, "has_more": False, "first_id": ends[0], "last_id": ends[1]}
+            {"data": data, "has_more": more, "first_id": ends[0], "last_id": ends[1]}
         )
     return jsonio.encode({"object": "list", "data": [listing.openai_model(row) for row in rows]})
+
+
+def _page(rows: list[Model], query: str) -> tuple[list[Model], bool]:
+    """What ``after_id``, ``before_id`` and ``limit`` ask for, and whether there is more that way;
+    without ``limit`` there is no end, as who asks for no page may not look for a second."""
+    asked = dict(parse_qsl(query))
+    backwards = "before_id" in asked
+    cursor = asked.get("before_id" if backwards else "after_id")
+    if cursor is not None:
+        at = next((at for at, row in enumerate(rows) if row.id == cursor), None)
+        if at is None:
+            name = "before_id" if backwards else "after_id"
+            raise Failure("invalid_value", f"{name}: there is no such model", param=name)
+        rows = rows[:at] if backwards else rows[at + 1 :]
+    limit = asked.get("limit", "1000")
+    if not _LIMIT.fullmatch(limit):
+        raise Failure("invalid_value", "limit: must be 1 to 1000", param="limit")
+    most = int(limit)
+    return rows[-most:] if backwards else rows[:most], len(rows) > most
+
+
+_LIMIT = re.compile(r"[1-9][0-9]{0,2}|1000")
 
 
 def _one_model(call: Call, gw: Gateway, principal: Principal) -> bytes:

@@ -47,6 +47,27 @@ async def test_one_model(tmp_path: Path) -> None:
         assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
 
 
+async def test_models_come_in_pages_where_the_anthropic_sdk_asks_for_them(tmp_path: Path) -> None:
+    headers = {"anthropic-version": "2023-06-01"}
+
+    async def page(query: str) -> Any:
+        return (await gateway.http.get(f"/v1/models?{query}", headers=headers)).json()
+
+    async with running(tmp_path) as gateway:
+        ids = [row["id"] for row in (await page(""))["data"]]
+        first = await page("limit=2")
+        assert ([row["id"] for row in first["data"]], first["has_more"]) == (ids[:2], True)
+        found, query = ids[:2], f"limit=2&after_id={first['last_id']}"
+        while (rest := await page(query))["has_more"]:
+            found += [row["id"] for row in rest["data"]]
+            query = f"limit=2&after_id={rest['last_id']}"
+        assert found + [row["id"] for row in rest["data"]] == ids
+        before = await page(f"limit=2&before_id={ids[5]}")
+        assert ([row["id"] for row in before["data"]], before["has_more"]) == (ids[3:5], True)
+        for wrong in ("limit=0", "limit=x", "limit=1001", "after_id=nothing"):
+            assert (await page(wrong))["error"]["type"] == "invalid_request_error"
+
+
 async def test_models_need_a_key_and_show_what_it_may_use(tmp_path: Path) -> None:
     keys = [{"name": "tests", "key": KEY, "models": ["claude-haiku-4-*"]}]
     async with running(tmp_path, keys=keys) as gateway:
