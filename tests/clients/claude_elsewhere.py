@@ -180,7 +180,7 @@ def bedrock(claude: Claude, request: Request) -> bytes:
     _, _, model, action = request.target.split("/")
     body = json.loads(request.body)
     if action == "count-tokens":
-        assert model == "anthropic.claude-opus-5-5"
+        assert model.startswith("anthropic.")
         body = json.loads(b64decode(body["input"]["invokeModel"]["body"]))
         del body["max_tokens"]
     assert body.pop("anthropic_version") == "bedrock-2023-05-31"
@@ -188,7 +188,8 @@ def bedrock(claude: Claude, request: Request) -> bytes:
     betas = body.pop("anthropic_beta", [])
     if set(betas) - AWS_BETAS:
         return _aws_error(400, "ValidationException", "invalid beta flag")
-    body["model"] = model.rpartition("anthropic.")[2]
+    assert model.startswith("eu.anthropic.") or action == "count-tokens"
+    body["model"] = model.rpartition("anthropic.")[2].removesuffix("-v1:0")
     body |= {"stream": True} if action == "invoke-with-response-stream" else {}
     path = "/v1/messages" + ("/count_tokens" if action == "count-tokens" else "")
     status, said = claude.say(body, "2023-06-01", ",".join(betas), path)
@@ -233,7 +234,7 @@ def vertex(claude: Claude, request: Request) -> bytes:
         path += "/count_tokens"
     else:
         assert "model" not in body
-        body["model"] = model
+        body["model"] = model.replace("@", "-")
         assert body.get("stream", False) is (action == "streamRawPredict")
     betas = request.headers.get("anthropic-beta", "")
     if betas and set(betas.split(",")) - GOOGLE_BETAS:

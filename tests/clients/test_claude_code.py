@@ -28,7 +28,7 @@ from tests.gateway.harness import (
     stream,
 )
 from tests.gateway.test_clouds import KEYS, again, token
-from tests.scripted_upstream import RECEIVE, ScriptedUpstream
+from tests.scripted_upstream import RECEIVE, Request, ScriptedUpstream
 
 CLAUDE = Path(os.environ["DRAGOMAN_CLIENTS"]) / "node_modules" / ".bin" / "claude"
 OPUS = "claude-opus-5-5"
@@ -217,8 +217,16 @@ async def serving(
         yield gateway, await enter(Tap(gateway.port))
 
 
-@pytest.mark.parametrize("place", DOORS)
-async def test_a_task_wherever_claude_is_served(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        *[(place, OPUS) for place in DOORS],
+        # Manual thinking, with a beta between calls.
+        ("bedrock", "claude-sonnet-4-5"),
+        ("vertex", "claude-sonnet-4-5"),
+    ],
+)
+async def test_a_task_wherever_claude_is_served(tmp_path: Path, place: str, name: str) -> None:
     """It reads a file, changes it and runs a command; what it sends is judged by the simulator."""
     home = tmp_path / "home"
     home.mkdir()
@@ -233,7 +241,8 @@ async def test_a_task_wherever_claude_is_served(tmp_path: Path, place: str) -> N
         ]
     )
     async with serving(tmp_path, place, model) as (gateway, tap):
-        told = await claude(tap, tmp_path, "Change milk to tea in list.txt")
+        task = "Change milk to tea in list.txt"
+        told = await claude(tap, tmp_path, task, {"ANTHROPIC_MODEL": name})
         assert not told["is_error"], told
         assert told["result"] == "The list says tea."
         assert told["num_turns"] >= 4
@@ -253,6 +262,38 @@ async def test_a_task_wherever_claude_is_served(tmp_path: Path, place: str) -> N
         thinking = [block for block in blocks if block["type"] == "thinking"]
         assert thinking
         assert all(block["signature"] for block in thinking)
+
+
+async def test_a_task_that_moves_to_another_cloud(tmp_path: Path) -> None:
+    """What was thought and called at Anthropic is good at Bedrock."""
+    model = Claude(
+        [
+            calls(1, "Bash", command="echo one", description="Count"),
+            calls(2, "Bash", command="echo two", description="Count"),
+            {"type": "text", "text": "Counted."},
+        ]
+    )
+
+    def failing(claude: Claude, request: Request) -> bytes:
+        if len(claude.asked) < 2:
+            return elsewhere.anthropic(claude, request)
+        return error(529, "overloaded_error", "Overloaded")
+
+    async with (
+        ScriptedUpstream([elsewhere.serving(model, failing)]) as first,
+        ScriptedUpstream([elsewhere.serving(model, elsewhere.bedrock)]) as second,
+    ):
+        pool = [
+            {**account("anthropic", first.url, ""), "priority": 1},
+            account("bedrock", second.url, ""),
+        ]
+        async with running(tmp_path, accounts=pool) as gateway:
+            told = await claude(gateway, tmp_path, "Count")
+            assert told["result"] == "Counted."
+            lines = await gateway.ended(3)
+    assert [line["account"] for line in lines] == ["anthropic", "anthropic", "bedrock"]
+    blocks = [block for one in model.asked[-1]["messages"] for block in one["content"]]
+    assert sum(block["type"] == "thinking" for block in blocks if isinstance(block, dict)) == 2
 
 
 SAID = {"type": "text", "text": "Well."}

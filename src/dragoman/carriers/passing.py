@@ -136,11 +136,10 @@ def fit(body: bytes, cloud: Cloud, betas: tuple[str, ...], version: str) -> Fitt
     """
     body = anthropic.signed_bytes(body)
     fitted = Fitted(body)
-    for name in cloud.cannot:
-        if fitted.has(name):
+    for name in sorted((cloud.lacks | cloud.cannot) & fitted.members.keys()):
+        if name in cloud.cannot and fitted.has(name):
             words = f"{name}: no account that is available can do this."
             raise Failure("unsupported_here", words, param=name)
-    for name in sorted((cloud.lacks | cloud.cannot) & fitted.members.keys()):
         fitted.take_out(name)
     dropped = _pass_betas(fitted, cloud, betas)
     if dropped & _PER_MESSAGE and not any(family(one) in _PER_MESSAGE for one in fitted.betas):
