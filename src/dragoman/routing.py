@@ -266,7 +266,7 @@ def _kept(
         siblings, _ = _available(roster.siblings(wanted.model, last.organization), wanted, now)
         found += siblings
     if wanted.tied:
-        there = last.available(now, wanted.model) and not last.draining
+        there = last in order or (last.available(now, wanted.model) and not last.draining)
         others = [one for one in found if one is not last]
         found = [last, *others] if there and last.serves(wanted.model) else others
         if not found:

@@ -98,3 +98,13 @@ async def test_null_asks_for_nothing(tmp_path: Path) -> None:
         [home] = pool.seen
         pool.broken.add(home)
         assert (await pool.ask(container=None)).status_code == 200
+
+
+async def test_an_account_that_is_alone_is_asked_all_the_same(tmp_path: Path) -> None:
+    """As requests that use nothing it keeps are, where nobody else is left."""
+    answers = iter([OVERLOADED, reply()])
+    async with ScriptedUpstream([again(lambda _: next(answers))]) as upstream:
+        async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
+            pool = Upstreams(gateway, [])
+            statuses = [(await pool.ask(container="container_01")).status_code for _ in range(2)]
+    assert statuses == [529, 200]
