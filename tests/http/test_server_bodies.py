@@ -318,6 +318,14 @@ async def test_whoever_waits_is_not_asked_after_an_early_answer() -> None:
         await client.closed()
 
 
+async def test_a_body_that_is_too_large_is_not_asked_for() -> None:
+    async with serving(Recorder(), max_body_bytes=1000) as rig:
+        client = await rig.connect()
+        await client.send(post(b"x" * 1001, EXPECT)[:-1001])
+        assert (await client.until(b"\r\n")).startswith(b"HTTP/1.1 413 ")
+        client.fin()
+
+
 async def test_a_chunked_body_is_asked_for_too() -> None:
     async with serving(Recorder()) as rig:
         client = await rig.connect()

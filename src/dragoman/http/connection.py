@@ -258,9 +258,9 @@ class Connection(ClosingProtocol):
     # What a call needs.
 
     def ask_for_body(self) -> None:
-        """Send ``100 Continue`` if the client waits for it."""
+        """Send ``100 Continue`` if the client waits for it and what it will send is wanted."""
         body = self.unread
-        if body is not None and body.expected:
+        if body is not None and body.expected and body.failure is None:
             body.expected = False
             body.since = self.state.mono()
             self.out_bytes += len(_CONTINUE)
