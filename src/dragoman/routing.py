@@ -12,9 +12,9 @@ while others idle. Below that conversations stay where they are.
 
 A prompt that is worth caching and that no account is known to hold goes first where its opening
 (tools and system) is likely to be warm: along the opening's own claims, to the first account that
-had no more than its share of the last minutes' requests. An opening that many conversations share
-thus spreads over as many accounts as it keeps busy, and no more. Where none of them has room, the
-lighter of the conversation's two best claims takes it. docs/routing.md has the measurements.
+had less than its share of the last minutes' requests. An opening that many conversations share thus
+spreads over as many accounts as it keeps busy, and no more. Where none of them has room, the
+lightest of the conversation's own best claims takes it. docs/routing.md has the measurements.
 
 A conversation that was served away from home has its warm cache there. Such detours are remembered
 for as long as the cache lives (``pool.py``) and handed in here: while it lasts, the account of a
@@ -46,12 +46,12 @@ NOT_TO_BE_ASKED = frozenset({"upstream_throttled", "upstream_refused", "upstream
 _REFUSED = frozenset({"upstream_refused", "upstream_unpaid"})
 BOUND = 1.25
 """How many times its share of the load an account may have beyond that."""
-EVEN = 0.97
-"""How many times its share of the last minutes' requests an account may have and still be given a
-new conversation for its opening's sake: less than all, for those it has will go on..."""
+EVEN = 1.05
+"""How many times its share of the last minutes' requests an account may have, with those that..."""
+BRINGS = 7
+"""...a new conversation is likely to bring, and still be given it for its opening's sake."""
 FREE_RECENT = 4
-"""...or how many requests in any case, so that a quiet pool does not spread what belongs together.
-"""
+"""Requests that it may have in any case: a quiet pool does not spread what belongs together."""
 OPENING_PLACES = 8
 """Accounts that are looked at for an opening's sake."""
 ROOM_PLACES = 6
@@ -118,8 +118,7 @@ def plan(
         return order
     if known is not None and not wanted.bound and _is_free(known, order[0], wanted, now):
         last = known.account
-        others = [one for one in order if one is not last]
-        return Moved([last, *others][: wanted.max_attempts])
+        return Moved([last, *(one for one in order if one is not last)][: wanted.max_attempts])
     return _kept(order, wanted, roster, (now, known))
 
 
@@ -174,14 +173,12 @@ def _home(group: Group, conversation: int) -> Account:
 
 def _order(groups: Sequence[Group], wanted: Wanted, now: float) -> list[Account]:
     """Who would serve a request of which nothing is remembered."""
-    most = wanted.max_attempts
     order, moved = _available(groups, wanted, now)
     if not order:
         order = _ranked(_last_resort(wanted.model, groups, now), wanted)
         order.sort(key=_priority, reverse=True)
         moved = True
-    if len(order) > most:
-        del order[most:]
+    del order[wanted.max_attempts :]
     if moved and order[0] is not _home(groups[0], wanted.conversation):
         return Moved(order)
     return order
@@ -226,18 +223,14 @@ def _placed(
     usual = _usual(group, wanted.model, now)
     there, _ = _available((group,), Wanted(wanted.model, wanted.opening, OPENING_PLACES), now)
     for one in there[:OPENING_PLACES]:
-        if one.recent <= max(EVEN * usual, FREE_RECENT) * one.weight:
+        if one.recent <= max(EVEN * usual * one.weight - BRINGS, FREE_RECENT * one.weight):
             chosen = one
             break
     else:
         near, _ = _available((group,), wanted._replace(max_attempts=ROOM_PLACES), now)
-        chosen = min(near[:ROOM_PLACES], key=_recent_share)
+        chosen = min(near[:ROOM_PLACES], key=lambda one: one.recent / one.weight)
     found = [chosen, *(one for one in order if one is not chosen)]
     return Moved(found[: wanted.max_attempts])
-
-
-def _recent_share(one: Account) -> float:
-    return one.recent / one.weight
 
 
 def _usual(group: Group, model: str, now: float) -> float:

@@ -193,6 +193,11 @@ async def test_no_more_attempts_than_allowed_each_on_another_account(tmp_path: P
         assert (answer.status_code, answer.headers["x-dragoman-attempts"]) == (502, "3")
         assert [fake.asked for fake in gateway.fakes].count(1) == 3
         assert len([one for one in gateway.pool if one.failures]) == 3
+    # Also where nobody cools down, so that the same accounts stay the best.
+    settings = {"account": {"never_disable": True}, "routing": {"max_attempts": 3}}
+    async with world(tmp_path, *acts, **settings) as gateway:
+        assert (await gateway.chat()).headers["x-dragoman-attempts"] == "3"
+        assert [fake.asked for fake in gateway.fakes].count(1) == 3
 
 
 async def test_never_after_the_first_piece(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The short way of routing goes where the plan goes first."""
 
+import random
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from dragoman.account import Account
 from dragoman.errors import Failure
 from dragoman.roster import RING_FROM, Roster
-from dragoman.routing import MOST_HOMES, Detour, Moved, Wanted, plan, start
+from dragoman.routing import MOST_HOMES, Detour, Moved, Wanted, home, plan, start
 from tests.core.test_affinity_and_routing import account
 
 NOW = 100.0
@@ -56,6 +57,17 @@ def test_it_starts_where_the_plan_does(
     expected = first(plan, wanted, roster, NOW, detours)
     for _ in range(2):
         assert first(start, wanted, roster, NOW, detours) == expected
+
+
+@pytest.mark.parametrize("count", [2, 5, RING_FROM])
+def test_home_is_where_the_plan_begins_while_all_is_well(count: int) -> None:
+    roster = Roster(pool([{}] * count))
+    rng = random.Random(3)
+    for _ in range(100):
+        wanted = Wanted("m", rng.getrandbits(64), 3)
+        at_home = home(wanted, roster)
+        assert start(wanted, roster, NOW) == [at_home]
+        assert plan(wanted, roster, NOW)[0] is at_home
 
 
 def test_it_is_short_while_all_is_well() -> None:
