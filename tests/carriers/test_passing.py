@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.carriers.bedrock import Framing, Reader
 from dragoman.carriers.passing import KEPT_BY_ANTHROPIC, UNKNOWN_ELSEWHERE
 from dragoman.carriers.registry import BEDROCK, BEDROCK_MESSAGES, FOUNDRY, VERTEX, Carrier
 from dragoman.catalogue.catalogue import Catalogue
@@ -17,6 +18,7 @@ from dragoman.catalogue.model import Model
 from dragoman.codec import splice
 from dragoman.errors import Failure
 from dragoman.hub.wire import Wire
+from tests import aws_frames
 
 ROWS = Catalogue()
 NEW = ROWS.resolve("claude-opus-5-5").model
@@ -347,3 +349,34 @@ def test_only_failures(body: bytes) -> None:
             except Failure:
                 continue
             msgspec.json.decode(wire.body)
+
+
+EVENTS = [
+    b'{"type":"message_start","message":{"id":"m","usage":{"input_tokens":3}}}',
+    b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+    b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\xe4\xbd\xa0"}}',
+    b'{ "type" : "of_tomorrow" }',
+    b'{"type":"content_block_stop","index":0}',
+    b'{"usage":{"output_tokens":1},"delta":{"stop_reason":"end_turn"},"type":"message_delta"}',
+    b'{"type":"message_stop","amazon-bedrock-invocationMetrics":{}}',
+]
+NAMES = [json.loads(one)["type"].encode() for one in EVENTS]
+
+
+@given(st.integers(0, len(EVENTS)), st.booleans(), st.lists(st.integers(1, 300), max_size=40))
+def test_frames_are_opened_wherever_they_are_cut(count: int, fails: bool, cuts: list[int]) -> None:
+    """The same events and the same bytes; an error is an event and never among the bytes."""
+    whole = b"".join(aws_frames.chunk(one) for one in EVENTS[:count])
+    if fails:
+        whole += aws_frames.exception("throttlingException", b'{"message":"x"}')
+    data, framing, reader = whole, Framing(), Reader()
+    shown, found = b"", []
+    for size in [*cuts, len(data)]:
+        found += framing.feed(data[:size])
+        shown += framing.take()
+        data = data[size:]
+    assert found == reader.feed(whole)
+    assert shown == b"".join(
+        b"event: %b\ndata: %b\n\n" % pair
+        for pair in zip(NAMES[:count], EVENTS[:count], strict=True)
+    )
