@@ -83,10 +83,10 @@ def _check_budget(budget: int, max_tokens: int | None) -> None:
         raise Failure(
             "below_minimum", f"Invalid '{path}': it must be >= {LEAST_BUDGET}.", param=path
         )
-    if max_tokens is not None and (budget > max_tokens or max_tokens <= LEAST_BUDGET):
+    if max_tokens is not None and budget > max_tokens:
         raise Failure(
             "above_maximum",
-            f"Invalid '{path}': it must be smaller than the limit of output tokens, {max_tokens}.",
+            f"Invalid '{path}': it must be <= {max_tokens}, the limit of output tokens.",
             param=path,
         )
 
