@@ -161,16 +161,15 @@ def test_a_request_without_thinking_stays_as_it_is() -> None:
     assert anthropic.prepare(request) == before
 
 
-UNSIGNED = hub.Thinking(Raw(b'"Hm."'), Raw(b'""'))
-
-
-def test_what_nobody_signed_never_goes_to_claude() -> None:
+@pytest.mark.parametrize("signature", [b'""', b'"openrouter:W10="'])
+def test_what_nobody_signed_never_goes_to_claude(signature: bytes) -> None:
     """Wherever it is served, and whether its bytes are the client's own or not."""
+    unsigned = hub.Thinking(Raw(b'"Hm."'), Raw(signature))
     call = hub.ToolUse("toolu_1", "f", Raw(b'{"signature":""}'))
     result = hub.Message("user", [hub.ToolResult("toolu_1")])
-    alone = hub.Message("assistant", [UNSIGNED])
+    alone = hub.Message("assistant", [unsigned])
     question = hub.Message("user", [hub.Text(Raw(b'"x"'))])
-    turns = [question, hub.Message("assistant", [call, UNSIGNED]), result, alone, question]
+    turns = [question, hub.Message("assistant", [call, unsigned]), result, alone, question]
     request = hub.Request("claude-opus-4-6", 9, messages=turns)
     row = Catalogue().resolve("claude-opus-4-6").model
     for prepare in (anthropic.to_wire, bedrock.prepare, vertex.prepare):

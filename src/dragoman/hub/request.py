@@ -57,8 +57,13 @@ class Document(Struct, tag_field="type", tag="document", omit_defaults=True, gc=
     cache_control: Cached = UNSET
 
 
+FOREIGN = b'"openrouter:'
+"""How the signature of a thinking block begins that holds what others than Claude thought."""
+
+
 class Thinking(Struct, tag_field="type", tag="thinking", gc=False):
-    """Signed thinking; goes back byte for byte or not at all (protocol.md §0.6)."""
+    """Thinking. What Claude signed goes back to it byte for byte or not at all (protocol.md §0.6);
+    with an empty signature, or a foreign one, it is for upstreams of other kinds."""
 
     thinking: JsonText
     signature: JsonText

@@ -1,4 +1,4 @@
-"""Thinking that nobody signed: for upstreams of other kinds, and never for Claude.
+"""Thinking that Claude did not sign: for upstreams of other kinds, and never for Claude.
 
 Clients send back what a model thought that signs nothing, with an empty signature. Such a model may
 need it to go on (DeepSeek in a tool loop); Anthropic refuses it (protocol.md §6a). Here it is taken
@@ -10,19 +10,23 @@ import re
 from msgspec import Raw, Struct, structs
 
 from dragoman.codec import jsonio, splice
-from dragoman.hub.request import Block, Message, Request, Thinking
+from dragoman.hub.request import FOREIGN, Block, Message, Request, Thinking
 
 _EMPTY = b'""'
 _ENCODED = b'"signature":""'
 """How an encoded request holds it. Inside a string the quotes have backslashes."""
 _FIELD = b'"signature"'
-_WRITTEN = re.compile(rb'"signature"\s*:\s*""')
+_NAME = FOREIGN[1:].decode()
+_FOREIGN = b'"signature":' + FOREIGN
+_WRITTEN = re.compile(rb'"signature"\s*:\s*(?:""|%b)' % FOREIGN)
 
 
 def encoded(request: Request) -> bytes:
     """The request's bytes, without thinking that nobody signed."""
     body = jsonio.encode(request)
-    return jsonio.encode(signed_only(request)) if _ENCODED in body else body
+    if _ENCODED in body or _FOREIGN in body:
+        return jsonio.encode(signed_only(request))
+    return body
 
 
 def signed_only(request: Request) -> Request:
@@ -41,7 +45,10 @@ def signed_only(request: Request) -> Request:
 
 
 def _is_unsigned(block: Block) -> bool:
-    return isinstance(block, Thinking) and bytes(block.signature) == _EMPTY
+    if not isinstance(block, Thinking):
+        return False
+    signature = bytes(block.signature)
+    return signature == _EMPTY or signature.startswith(FOREIGN)
 
 
 class _Said(Struct, gc=False):
@@ -82,4 +89,6 @@ def signed_bytes(body: bytes) -> bytes:
 
 def _has_no_signature(block: Raw) -> bool:
     head = _heads.attempt(block)
-    return head is not None and head.type == "thinking" and head.signature == ""
+    if head is None or head.type != "thinking" or head.signature is None:
+        return False
+    return not head.signature or head.signature.startswith(_NAME)

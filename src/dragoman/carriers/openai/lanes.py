@@ -20,6 +20,7 @@ from dragoman.hub.events import (
     BlockStop,
     Event,
     InputDelta,
+    SignatureDelta,
     TextDelta,
     ThinkingDelta,
 )
@@ -125,6 +126,13 @@ class Lanes:
                 raise _nonsense("a call without a name", self._open.id.encode())
             self._close(self._open, events)
             self._open = self._waiting.popleft() if self._waiting else None
+
+    def sign(self, literal: bytes, events: list[Event]) -> None:
+        """Behind the end: a block of thinking that has nothing but this signature."""
+        index, self._blocks = self._blocks, self._blocks + 1
+        events.append(BlockStart(index, "thinking", _BEGUN["thinking"]))
+        events.append(SignatureDelta(index, literal))
+        events.append(BlockStop(index))
 
     def _add(self, lane: _Lane, events: list[Event]) -> _Lane:
         self._waiting.append(lane)

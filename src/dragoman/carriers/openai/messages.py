@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from dragoman.carriers.openai.details import opened
 from dragoman.carriers.openai.names import Names, call_id
 from dragoman.carriers.openai.shapes import (
     NULL,
@@ -141,11 +142,14 @@ class Conversation:
         texts: list[bytes] = []
         thoughts: list[bytes] = []
         calls: list[Call] = []
+        details: Raw | None = None
         for block in blocks:
             if isinstance(block, hub.Text):
                 texts.append(bytes(block.text))
             elif isinstance(block, hub.Thinking):
-                thoughts.append(bytes(block.thinking))
+                details = opened(block.signature) or details
+                if len(block.thinking) > 2 or details is None:
+                    thoughts.append(bytes(block.thinking))
             elif isinstance(block, hub.ToolUse):
                 called = Called(self._names.fit(block.name), Raw(jsonio.nested(block.input)))
                 calls.append(Call(call_id(block.id), called))
@@ -157,9 +161,16 @@ class Conversation:
             message.content = _EMPTY
         if calls:
             message.tool_calls = calls
-        if thoughts and self._style.thoughts:
-            setattr(message, self._style.thoughts, Raw(jsonio.join(thoughts)))
+        self._give_back(message, thoughts, details)
         self.messages.append(message)
+
+    def _give_back(self, message: Message, thoughts: list[bytes], details: Raw | None) -> None:
+        """What was thought, where the server takes it: the details, which hold the texts, too."""
+        field = self._style.thoughts
+        if field == "reasoning" and details is not None:
+            message.reasoning_details = details
+        elif thoughts and field:
+            setattr(message, field, Raw(jsonio.join(thoughts)))
 
     def _parts(self, block: hub.Block) -> list[Part]:
         """A block that is no call, no result and no thinking."""

@@ -9,6 +9,7 @@ said. Of several choices the first is read.
 from collections.abc import Mapping
 
 from dragoman.carriers.openai import chunks, repeated
+from dragoman.carriers.openai.details import Details
 from dragoman.carriers.openai.errors import error_event, stream_failure
 from dragoman.carriers.openai.lanes import Lanes
 from dragoman.carriers.openai.usage import read_usage
@@ -38,6 +39,7 @@ class Reader:
         self._fast = fast
         self._repeated: repeated.Repeated | None = None
         self._lanes = Lanes(names)
+        self._details = Details()
         self._started = False
         self._reason: str | None = None
         self._refused = False
@@ -157,6 +159,8 @@ class Reader:
             lanes.say("text", text, events)
         if chunks.there(said.refusal):
             self._refused = True
+        if chunks.there(said.reasoning_details):
+            self._details.add(said.reasoning_details)
         for call in said.tool_calls or ():
             called = call.function or chunks.Called()
             given = (call.id or "", called.name or "")
@@ -175,6 +179,9 @@ class Reader:
             self._fail(_TRUNCATED, events)
             return
         self._lanes.end(events)
+        sealed = self._details.sealed()
+        if sealed:
+            self._lanes.sign(sealed, events)
         stop = stop_reason(self._reason, bool(self._lanes.calls), self._refused)
         events.append(MessageDelta(stop, None, None, self._usage))
         events.append(MessageStop())

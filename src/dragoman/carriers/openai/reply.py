@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Raw
 
 from dragoman.carriers.openai import chunks
+from dragoman.carriers.openai.details import Details
 from dragoman.carriers.openai.errors import error_event, stream_failure
 from dragoman.carriers.openai.names import made_id
 from dragoman.carriers.openai.reader import answer_id, stop_reason
@@ -55,6 +56,11 @@ def _read(chunk: chunks.Chunk, names: Mapping[str, str]) -> Reply:
         content.append(Text(Raw(text)))
     calls = _calls(said, chunk.id or "", names)
     content += calls
+    if chunks.there(said.reasoning_details):
+        details = Details()
+        details.add(said.reasoning_details)
+        if sealed := details.sealed():
+            content.append(Thinking(_UNSIGNED, Raw(sealed)))
     usage = choice.usage if chunks.there(choice.usage) else chunk.usage
     stop = stop_reason(choice.finish_reason, bool(calls), chunks.there(said.refusal))
     return Reply(

@@ -58,6 +58,7 @@ class Message(Struct, omit_defaults=True, gc=False):
     content: Raw | list[Part] | UnsetType = UNSET
     reasoning_content: Raw | UnsetType = UNSET
     reasoning: Raw | UnsetType = UNSET
+    reasoning_details: Raw | UnsetType = UNSET
     tool_calls: list[Call] | UnsetType = UNSET
     tool_call_id: str | UnsetType = UNSET
 

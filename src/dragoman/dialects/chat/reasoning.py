@@ -24,7 +24,7 @@ from dragoman.dialects.chat.shapes import (
 )
 from dragoman.dialects.chat.texts import PARTS, TEXT, kind
 from dragoman.hub import recall as hub
-from dragoman.hub.request import Block, RedactedThinking, Text, Thinking, ToolUse
+from dragoman.hub.request import FOREIGN, Block, RedactedThinking, Text, Thinking, ToolUse
 
 Signed = tuple[int | None, Thinking | RedactedThinking]
 """A block and the place it had among the blocks of its message, where that is known."""
@@ -63,8 +63,8 @@ def _from_details(found: list[ReasoningDetail]) -> Iterable[Signed]:
 
 def unsigned(message: Message) -> Thinking | None:
     """What an assistant message holds of thoughts that nobody signed, as one block with an empty
-    signature; ``None`` where there are none, or signed ones, which say the same."""
-    if signed(message):
+    signature; ``None`` where there are none, or some that Claude signed, which say the same."""
+    if not all([_is_foreign(block) for _, block in signed(message)]):
         return None
     found = [block.thinking for block in message.thinking_blocks or () if _is_text(block.thinking)]
     if not found:
@@ -72,6 +72,10 @@ def unsigned(message: Message) -> Thinking | None:
     if not found:
         found = [one.text for one in message.reasoning_details or () if _is_text(one.text)]
     return Thinking(Raw(jsonio.join([bytes(raw) for raw in found])), _EMPTY) if found else None
+
+
+def _is_foreign(block: Thinking | RedactedThinking) -> bool:
+    return isinstance(block, Thinking) and bytes(block.signature).startswith(FOREIGN)
 
 
 def complete(messages: list[Message], recall: hub.Recall | None) -> bool:

@@ -168,6 +168,7 @@ class Talk:
             # A text behind the last call would part the calls from their results.
             last = run.pop()
             run[-1].texts += last.texts
+            run[-1].thoughts += last.thoughts
         for turn in run[:-1]:
             self._assistant(turn, Begun)
         self._assistant(run[-1], Message)
