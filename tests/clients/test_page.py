@@ -2,13 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients.programs import CLIENTS, GO, HERE, NODE, PYTHON, environment, node_folder, run
 from tests.docs_samples import Sample, samples
-from tests.gateway.harness import running
+from tests.gateway.harness import KEY
+from tests.gateway_process import gateway
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -22,6 +24,14 @@ PROGRAMS = [
     for sample, after in zip(FOUND, [*FOUND[1:], FOUND[0]], strict=True)
     if sample.language in RUN
 ]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A gateway as its reader has it: a process of its own, with the simulator behind it."""
+    keys = f"keys: [{{name: page, key: {KEY}}}]\n"
+    with gateway(tmp_path_factory.mktemp("page"), keys) as process:
+        yield process.base
 
 
 async def command(sample: Sample, text: str, folder: Path) -> list[str]:
@@ -51,21 +61,18 @@ def codex_config(page: str, base: str) -> str:
 
 
 @pytest.mark.parametrize(("sample", "after"), PROGRAMS, ids=lambda one: one.label)
-async def test_samples(sample: Sample, after: Sample, tmp_path: Path) -> None:
-    async with running(tmp_path) as gateway:
-        text = sample.text.replace(DOCUMENTED, gateway.base)
-        environ = environment(gateway.base, tmp_path)
-        # The samples name the address themselves, all but the key of the gateway.
-        environ = {
-            name: value
-            for name, value in environ.items()
-            if not name.startswith(("OPENAI_", "ANTHROPIC_"))
-        }
-        environ["PATH"] = f"{CLIENTS / 'node_modules' / '.bin'}:{environ['PATH']}"
-        (tmp_path / ".codex").mkdir()
-        config = codex_config(sample.page, gateway.base)
-        (tmp_path / ".codex" / "config.toml").write_text(config)
-        said = await run(await command(sample, text, tmp_path), tmp_path, environ)
+async def test_samples(sample: Sample, after: Sample, base: str, tmp_path: Path) -> None:
+    # The samples name the address themselves.
+    environ = {
+        name: value
+        for name, value in environment(base, tmp_path).items()
+        if not name.startswith(("OPENAI_", "ANTHROPIC_"))
+    }
+    environ["PATH"] = f"{CLIENTS / 'node_modules' / '.bin'}:{environ['PATH']}"
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex" / "config.toml").write_text(codex_config(sample.page, base))
+    text = sample.text.replace(DOCUMENTED, base)
+    said = await run(await command(sample, text, tmp_path), tmp_path, environ)
     if after.language == "text":
         assert said.split() == after.text.split()
     else:

@@ -82,6 +82,8 @@ LOOPS = [
     ("with_openai.mjs", "tools"),
     ("with_openai.mjs", "tools_streamed"),
     ("with_openai.mjs", "responses_tools"),
+    ("with_openai.mjs", "responses_runner"),
+    ("with_openai.mjs", "responses_runner_eager"),
     ("with_anthropic.mjs", "tools"),
     ("with_langchain.mjs", "tools:chat"),
     ("with_langchain.mjs", "tools:responses"),
@@ -250,6 +252,39 @@ async def test_a_client_tries_again(program: str, case: str, tmp_path: Path) -> 
         lines = await gateway.ended(2)
     assert "What is a dragoman?" in found["text"]
     assert [line["status"] for line in lines] == [429, 200]
+
+
+ENDS = [
+    ("with_openai.py", "ends", ["LengthFinishReasonError", "ContentFilterFinishReasonError"]),
+    ("with_openai.mjs", "ends", ["LengthFinishReasonError", "ContentFilterFinishReasonError"]),
+    ("with_anthropic.py", "ends", ["max_tokens", "refusal"]),
+    ("with_langchain.py", "ends:chat", ["length", "content_filter"]),
+    ("with_langchain.py", "ends:responses", ["max_output_tokens", "content_filter"]),
+    ("with_langchain.py", "ends:anthropic", ["max_tokens", "refusal"]),
+    ("with_ai_sdk.mjs", "ends:chat", ["length", "content-filter"]),
+    ("with_ai_sdk.mjs", "ends:compatible", ["length", "content-filter"]),
+    ("with_ai_sdk.mjs", "ends:responses", ["length", "content-filter"]),
+    ("with_ai_sdk.mjs", "ends:anthropic", ["length", "content-filter"]),
+]
+
+
+@pytest.mark.parametrize(("program", "case", "expected"), ENDS)
+async def test_an_answer_that_is_not_whole_says_so(
+    program: str, case: str, expected: list[str], tmp_path: Path
+) -> None:
+    """Cut off by the limit, then refused."""
+    turns = Turn([words('{"city": "Li')], "max_tokens"), Turn([], "refusal")
+    async with scripted(tmp_path, *turns) as (_, gateway):
+        assert await told(program, case, gateway.base, tmp_path) == expected
+
+
+@pytest.mark.parametrize("provider", ["responses", "anthropic"])
+async def test_a_search_brings_its_sources(provider: str, tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        found = await told("with_ai_sdk.mjs", f"search:{provider}", gateway.base, tmp_path)
+    assert "Mars" in found["text"]
+    assert found["sources"]
+    assert all(source.startswith("https://example.com/") for source in found["sources"])
 
 
 @pytest.mark.parametrize("program", ["with_anthropic.py", "with_anthropic.mjs"])

@@ -93,6 +93,22 @@ main({
     return { text: await made.text, calls, reasoning: first.reasoningText ?? "" };
   },
 
+  async ends(provider) {
+    const ask = () => generateText({ model: model(provider), prompt: QUESTION });
+    return [(await ask()).finishReason, (await ask()).finishReason];
+  },
+
+  async search(provider) {
+    const web_search = provider === "anthropic"
+      ? createAnthropic(base).tools.webSearch_20250305({ maxUses: 2 })
+      : createOpenAI(base).tools.webSearch({});
+    const made = await generateText({
+      model: model(provider, THINKS), prompt: "What is the latest news from Mars?",
+      tools: { web_search },
+    });
+    return { text: made.text, sources: made.sources.map((source) => source.url) };
+  },
+
   async picture(provider) {
     const image = { type: "file", mediaType: "image/png", data: PICTURE };
     const content = [{ type: "text", text: LOOK }, image];

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { zodFunction, zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
+import { ResponsesToolRunner, runnerFunction } from "openai/helpers/responses-tool-runner";
+import {
+  zodFunction, zodResponseFormat, zodResponsesFunction, zodTextFormat,
+} from "openai/helpers/zod";
 import { z } from "zod";
 import {
   HAIKU, HEADERS, MEETING, QUESTION, THINKS, WEATHER, main, refusals, sky,
@@ -19,8 +22,10 @@ const said = (made) => ({
   end: made.status,
 });
 
-function weather(calls) {
-  return zodFunction({
+const weather = (calls) => zodFunction(weatherTool(calls));
+
+function weatherTool(calls) {
+  return {
     name: "get_weather",
     description: "The weather in a city",
     parameters: z.object({ city: z.string() }),
@@ -28,7 +33,17 @@ function weather(calls) {
       calls.push(city);
       return sky(city);
     },
-  });
+  };
+}
+
+async function responsesRunner(options) {
+  const calls = [];
+  const functions = [runnerFunction(zodResponsesFunction(weatherTool(calls)))];
+  const made = await new ResponsesToolRunner({ functions }).run(client(), {
+    model: THINKS, input: WEATHER, store: false, reasoning: { effort: "high", summary: "auto" },
+    include: ["reasoning.encrypted_content"],
+  }, options);
+  return { text: made.output_text, calls };
 }
 
 main({
@@ -80,6 +95,15 @@ main({
       messages: [{ role: "user", content: WEATHER }],
     });
     return { text: await runner.finalContent(), calls };
+  },
+
+  // What a program that wants an object is told where there is none.
+  async ends() {
+    const parsed = () => client().chat.completions.parse({
+      ...asked, response_format: zodResponseFormat(Meeting, "meeting"),
+    });
+    const found = await refusals({ limit: parsed, refusal: parsed }, () => []);
+    return [found.limit[0], found.refusal[0]];
   },
 
   async structured() {
@@ -136,6 +160,10 @@ main({
       }
     }
   },
+
+  responses_runner: () => responsesRunner({}),
+
+  responses_runner_eager: () => responsesRunner({ stream: true, eager: true }),
 
   async completions() {
     const made = await client().completions.create({

@@ -61,6 +61,10 @@ def tools() -> object:
     return {"text": told(runner.until_done())["text"], "calls": CALLS}
 
 
+def ends() -> object:
+    return [client().messages.create(**ASKED).stop_reason for _ in range(2)]
+
+
 def structured() -> object:
     made = client().messages.parse(
         model=HAIKU,

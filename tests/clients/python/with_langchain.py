@@ -101,6 +101,15 @@ def picture(kind: str) -> object:
     return told(model(kind).invoke([{"role": "user", "content": parts}]))
 
 
+def ends(kind: str) -> object:
+    found = []
+    for _ in range(2):
+        meta = model(kind).invoke(QUESTION).response_metadata
+        why = (meta.get("incomplete_details") or {}).get("reason")
+        found.append(why or meta.get("finish_reason") or meta.get("stop_reason"))
+    return found
+
+
 def structured(kind: str) -> object:
     made: Any = model(kind).with_structured_output(Meeting).invoke(MEETING)
     assert isinstance(made, Meeting)

@@ -140,6 +140,17 @@ def structured() -> object:
     return parsed.model_dump()
 
 
+def ends() -> object:
+    """What a program that wants an object is told where there is none."""
+    found = []
+    for _ in range(2):
+        try:
+            structured()
+        except openai.OpenAIError as error:
+            found.append(type(error).__name__)
+    return found
+
+
 def said(made: Any) -> dict[str, Any]:
     return {"text": made.output_text, "input": made.usage.input_tokens,
             "output": made.usage.output_tokens, "end": made.status}  # fmt: skip
