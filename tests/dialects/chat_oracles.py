@@ -35,7 +35,10 @@ def _closed_params() -> dict[bool, TypeAdapter[Any]]:
 PARAMS = _closed_params()
 BEYOND: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "openai": (frozenset(), frozenset()),
-    "openrouter": (frozenset({"reasoning", "top_k"}), frozenset({"reasoning", "reasoning_details"})),
+    "openrouter": (
+        frozenset({"reasoning", "top_k"}),
+        frozenset({"reasoning", "reasoning_details"}),
+    ),
     "plain": (frozenset(), frozenset({"reasoning_content"})),
 }
 """By style: fields of the body, and of an assistant's message, that are not OpenAI's."""
