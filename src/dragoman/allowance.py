@@ -27,6 +27,8 @@ class Limit(NamedTuple):
     remaining: float
     whole_s: float
     """Seconds until it is whole again; 0 where it was not said or is whole."""
+    window: bool = False
+    """It is whole again all at once, and nothing flows in before."""
 
 
 class Allowance:
@@ -79,13 +81,17 @@ class Allowance:
 
 def _left(limits: Mapping[str, Limit], after_s: float) -> dict[str, float]:
     return {
-        what: min(one.remaining + _refill(one) * after_s, max(one.limit, one.remaining))
+        what: one.limit
+        if one.window and 0 < one.whole_s <= after_s
+        else min(one.remaining + _refill(one) * after_s, max(one.limit, one.remaining))
         for what, one in limits.items()
     }
 
 
 def _refill(limit: Limit) -> float:
     """What flows in a second."""
+    if limit.window:
+        return 0.0
     if limit.whole_s > 0 and limit.limit > limit.remaining:
         return (limit.limit - limit.remaining) / limit.whole_s
     return limit.limit / MINUTE_S

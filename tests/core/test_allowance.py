@@ -32,7 +32,13 @@ def head(limits: dict[str, Limit], at_s: float = 0.0) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-figures = st.builds(Limit, st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 100_000))
+figures = st.builds(
+    Limit,
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
+    st.integers(0, 100_000),
+    st.just(False),
+)
 
 
 @given(st.dictionaries(st.sampled_from(KINDS), figures))
@@ -172,3 +178,58 @@ def test_an_exempt_account_is_not_left() -> None:
     rig = Rig(never_disable=True)
     rig.hear(0)
     assert rig.one.available(rig.hands.now)
+
+
+def windows(used: str, status: str = "allowed", ends_s: int = 7200, name: str = "5h") -> bytes:
+    """The head of an answer to a subscription."""
+    ends = int(START.timestamp()) + ends_s
+    unified = f"anthropic-ratelimit-unified-{name}"
+    lines = [
+        "HTTP/1.1 200 OK",
+        f"date: {format_datetime(START, usegmt=True)}",
+        f"{unified}-status: {status}",
+        f"{unified}-utilization: {used}",
+        f"{unified}-reset: {ends}",
+        "anthropic-ratelimit-unified-status: allowed",
+        "anthropic-ratelimit-unified-representative-claim: five_hour",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        (windows("0.24"), 0.76),
+        (windows("1.0"), 0.0),
+        (windows("1.2", "allowed_warning"), 0.0),
+        (windows("0.97", "rejected"), 0.0),
+        (windows("", "rejected", name="7d"), 0.0),
+    ],
+)
+def test_windows_of_subscriptions(told: bytes, left: float) -> None:
+    ((_, window),) = anthropic.limits(told).items()
+    assert window == Limit(1, window.remaining, 7200, window=True)
+    assert window.remaining == pytest.approx(left)
+    assert anthropic.reset_s(anthropic.limits(told)) == (None if left else 7200)
+
+
+@pytest.mark.parametrize("used", ["", "much", "nan", "-1", "inf"])
+def test_a_window_that_does_not_say_what_is_used_is_none(used: str) -> None:
+    assert anthropic.limits(windows(used)) == {}
+
+
+def test_an_account_is_left_when_its_window_is_used_up_and_not_for_its_pace() -> None:
+    rig = Rig()
+    for used in ("0.5", "0.6", "0.99"):
+        rig.hands.now += 0.5
+        rig.pool.heard(rig.one, windows(used))
+        assert rig.one.available(rig.hands.now), "told in steps too coarse for a pace"
+    rig.hands.now += 30
+    assert rig.pool.remaining(rig.one) == {"unified-5h": pytest.approx(0.01)}, "nothing flows in"
+    rig.pool.heard(rig.one, windows("1.0", ends_s=90))
+    assert not rig.one.available(rig.hands.now)
+    assert rig.one.reason == SPENT
+    rig.hands.now += 60
+    assert rig.one.available(rig.hands.now), "it is asked again each minute"
+    rig.hands.now += 31
+    assert rig.pool.remaining(rig.one) == {"unified-5h": 1}

@@ -175,8 +175,12 @@ async def test_a_key_that_fills_the_room_is_told_at_once() -> None:
     house = House(one)
     for number in range(MOST_OF_A_KEY):
         await house.ask("k", str(number))
+    late = asyncio.create_task(house._ask("k", "late", "m"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert late.done(), "it does not wait"
     with pytest.raises(Failure, match="limit"):
-        await house._ask("k", "late", "m")
+        late.result()
     await house.ask("other", "welcome")
     await house.end()
     assert house.room.count == 0

@@ -3,6 +3,11 @@
 ``anthropic-ratelimit-<what>-limit`` is what a limit is when whole, ``…-remaining`` what is left of
 it now, ``…-reset`` the time when it is whole again. An account of which nothing is left would
 refuse the next request, so it is left before it has to.
+
+Subscriptions have windows instead: ``anthropic-ratelimit-unified-<window>-utilization`` is the part
+that is used (from 0 to 1), ``…-reset`` the end of the window (seconds since 1970), ``…-status`` is
+``rejected`` when nothing is left. Others come before one that is used up, also where upstream would
+go on with it at extra cost.
 """
 
 import re
@@ -15,8 +20,8 @@ SPENT = b"emaining: 0\r\n"
 """What a head holds when some limit is used up; looking for more would cost more than an answer's
 head is worth."""
 _LINES = re.compile(
-    rb"^(?:anthropic-ratelimit-(requests|tokens|input-tokens|output-tokens)-"
-    rb"(limit|remaining|reset)|date)[ \t]*:[ \t]*([^\r\n]*)",
+    rb"^(?:anthropic-ratelimit-(requests|tokens|input-tokens|output-tokens|unified-[0-9]+[a-z]+)-"
+    rb"(limit|remaining|reset|utilization|status)|date)[ \t]*:[ \t]*([^\r\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -37,6 +42,11 @@ def limits(head: bytes) -> dict[str, Limit]:
             told.setdefault(what.decode().lower(), {})[which.decode().lower()] = text
     found: dict[str, Limit] = {}
     for what, fields in told.items():
+        if what.startswith("unified-"):
+            window = _window(fields, said)
+            if window is not None:
+                found[what] = window
+            continue
         remaining = _count(fields.get("remaining", ""))
         if remaining is not None:
             until = _time(fields.get("reset", ""))
@@ -51,6 +61,27 @@ def reset_s(told: dict[str, Limit]) -> float | None:
     it is not said when."""
     longest = max([one.whole_s for one in told.values() if not one.remaining], default=0.0)
     return longest if longest > 0 else None
+
+
+def _window(fields: dict[str, str], said: datetime | None) -> Limit | None:
+    """A subscription's window; ``None`` where it is not told how much is used."""
+    used = _part(fields.get("utilization", ""))
+    if fields.get("status", "").lower() == "rejected":
+        used = 1.0
+    if used is None:
+        return None
+    until, whole_s = _count(fields.get("reset", "")), 0.0
+    if until and said:
+        whole_s = max(0.0, until - said.timestamp())
+    return Limit(1, max(0.0, 1 - used), whole_s, window=True)
+
+
+def _part(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if 0 <= found < 1e6 else None
 
 
 def _count(text: str) -> int | None:
