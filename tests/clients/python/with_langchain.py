@@ -20,9 +20,7 @@ from case import (
     sky,
 )
 from langchain.agents import create_agent
-from langchain_anthropic import ChatAnthropic
-from langchain_core.language_models import BaseChatModel
-from langchain_openai import ChatOpenAI
+from langchain.chat_models import init_chat_model
 from pydantic import BaseModel
 
 
@@ -42,17 +40,15 @@ def get_weather(city: str) -> str:
     return sky(city)
 
 
-def model(kind: str, name: str = HAIKU, **options: Any) -> BaseChatModel:
+def model(kind: str, name: str = HAIKU, **options: Any) -> Any:
+    """LangChain loads the package of the provider that is asked for, and only that."""
     if kind == "anthropic":
-        return ChatAnthropic(model=name, max_tokens=4000, default_headers=HEADERS, **options)  # type: ignore[call-arg]
+        options["max_tokens"] = 4000
+        return init_chat_model(name, model_provider="anthropic", default_headers=HEADERS, **options)
     if name == THINKS:
         options["reasoning_effort"] = "high"
-    return ChatOpenAI(
-        model=name,
-        default_headers=HEADERS,
-        use_responses_api=kind == "responses",
-        **options,
-    )
+    options["use_responses_api"] = kind == "responses"
+    return init_chat_model(name, model_provider="openai", default_headers=HEADERS, **options)
 
 
 def told(message: Any) -> dict[str, Any]:
