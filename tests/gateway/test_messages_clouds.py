@@ -243,6 +243,24 @@ async def test_from_cloud_to_cloud_each_gets_the_clients_own_bytes(tmp_path: Pat
         assert "context_management" not in sent
 
 
+async def test_what_another_vendor_could_not_take_is_no_news_either(tmp_path: Path) -> None:
+    body = json.dumps(content(model=OPUS, context_management={"edits": []})).encode()
+    throttled = response(429, b'{"error":{"message":"Slow down.","type":"x"}}')
+    async with (
+        ScriptedUpstream([RECEIVE, throttled]) as other,
+        ScriptedUpstream([RECEIVE, reply()]) as anthropic,
+    ):
+        first = {"name": "other", "provider": "openai", "base_url": f"{other.url}/v1"}
+        pool = [{**first, "api_key": "k", "priority": 1}, *accounts(anthropic.url)]
+        async with running(tmp_path, accounts=pool) as gateway:
+            answer = await post(gateway, body, anthropic_beta="oauth-2025-04-20")
+        assert anthropic.requests[0].body == body
+    assert "context_management" not in other.requests[0].body.decode()
+    told = answer.headers["x-dragoman-warnings"]
+    assert "oauth" in told
+    assert "context_management" not in told
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_does_not_go_up_is_told(tmp_path: Path, stream: bool) -> None:
     made = framed(events(text("Hi."))) if stream else reply()
