@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeVar
 from dragoman.account import Account
 from dragoman.clock import Clock
 from dragoman.errors import Failure
+from dragoman.routing import SOON_S
 
 T = TypeVar("T")
 
@@ -97,10 +98,13 @@ class WaitingRoom:
                 return found
 
     def _may_wait(self, key: str, refused: Failure, left_s: float) -> bool:
-        """Whether waiting can help: a request that would wait in vain is told so at once."""
+        """Whether waiting can help: a request that would wait in vain is told so at once.
+
+        Where accounts are only full, nobody knows when there is room: it may be at once.
+        """
         if refused.kind != "rate_limited" or self._is_crowded(key):
             return False
-        return refused.retry_after_s is None or refused.retry_after_s <= left_s
+        return refused.retry_after_s is None or refused.retry_after_s <= max(left_s, SOON_S)
 
     def _is_crowded(self, key: str) -> bool:
         return self._count >= MOST or len(self._keys.get(key, ())) >= MOST_OF_A_KEY

@@ -90,6 +90,15 @@ async def test_keys_take_turns_each_with_its_oldest() -> None:
     ]  # fmt: skip
 
 
+async def test_room_may_come_at_once_so_the_shortest_wait_is_one() -> None:
+    one = full("a")
+    house = House(one, timeout_s=0.9)
+    await house.ask("key", "short")
+    one.release()
+    await house.settled()
+    assert house.served == ["short"]
+
+
 async def test_nobody_waits_behind_somebody_who_wants_another_account() -> None:
     """Room at one account goes to the first who can use it; the others keep their turns."""
     big, small = full("big", "big"), full("small", "small")
