@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic import AnthropicBedrock, AnthropicBedrockMantle, AnthropicFoundry, AnthropicVertex
+from anthropic import (
+    AnthropicBedrock,
+    AnthropicBedrockMantle,
+    AnthropicFoundry,
+    AnthropicVertex,
+    AsyncAnthropic,
+)
 
-from tests.gateway.harness import reply, running
+from tests import aws_frames
+from tests.gateway.harness import KEY, reply, running
+from tests.gateway.test_clouds import THOUGHTFUL, events, framed
 from tests.scripted_upstream import RECEIVE, Request, ScriptedUpstream
 
 ASKED: dict[str, Any] = {
@@ -100,3 +108,25 @@ def flat(body: dict[str, Any]) -> dict[str, Any]:
         for one in made["messages"]
     ]  # fmt: skip
     return made
+
+
+async def test_the_sdk_reads_what_bedrock_says(tmp_path: Path) -> None:
+    """Frames that became events, with what Amazon adds to the last."""
+    found = events(THOUGHTFUL, stop="tool_use")[:-1]
+    metrics = {"inputTokenCount": 10, "invocationLatency": 3}
+    last = {"type": "message_stop", "amazon-bedrock-invocationMetrics": metrics}
+    sent = framed(found, aws_frames.chunk(json.dumps(last).encode()))
+    async with ScriptedUpstream([RECEIVE, sent]) as upstream:
+        account = {"name": "cloud", "api_key": "k", "base_url": upstream.url, **ACCOUNTS["bedrock"]}
+        async with (
+            running(tmp_path, accounts=[account]) as gateway,
+            AsyncAnthropic(base_url=gateway.base, api_key=KEY, max_retries=0) as client,
+            client.messages.stream(**ASKED) as stream,
+        ):
+            told = await stream.get_final_message()
+    thinking, text, *calls = [block.to_dict() for block in told.content]
+    assert (thinking["type"], thinking["signature"]) == ("thinking", "c2lnbmVk")
+    assert text["text"] == "I look."
+    assert [one["input"] for one in calls] == [{"city": "Paris"}, {"city": "Rome"}]
+    assert (told.stop_reason, told.usage.output_tokens) == ("tool_use", 7)
+    assert told.usage.cache_read_input_tokens == 100
