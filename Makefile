@@ -110,7 +110,7 @@ golden: $(VENV)/dev
 	@$(BIN)/python -m pytest -q tests/golden --update-golden
 
 # The lock names versions and hashes for every supported Python and no registry.
-lock: $(BIN)/python $(RUNTIME)
+lock: $(BIN)/python
 	@$(PIP) install 'uv>=0.9'
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--no-annotate --python-version 3.11 pyproject.toml build-requirements.in -o requirements.lock
@@ -119,6 +119,7 @@ lock: $(BIN)/python $(RUNTIME)
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--no-annotate --python-version 3.11 -c requirements-dev.lock tests/clients/python/requirements.in \
 		-o tests/clients/python/requirements.lock
+	@$(MAKE) --no-print-directory $(RUNTIME)
 	@cd tests/clients && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
 
 clean:

@@ -1,7 +1,9 @@
 """Real clients, unmodified: ``make test-clients``.
 
-They come from npm (``package.json``, pinned) and are not part of ``make test``, which needs neither
-Node nor a network.
+They come from npm (``package.json``), PyPI (``python/requirements.in``) and the Go module proxy
+(``go/go.mod``), all pinned, and are not part of ``make test``, which needs no network once it is
+set up. ``programs.py`` runs the programs that use them, ``upstream.py`` is what stands behind the
+gateway where a test says what upstream answers, ``test_page.py`` runs the samples of docs/clients.md.
 """
 
 import os
