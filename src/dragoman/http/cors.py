@@ -11,6 +11,7 @@ METHODS = "GET, HEAD, POST, OPTIONS"
 EXPOSED = ", ".join(
     (
         "x-request-id",
+        "request-id",
         "x-conversation-id",
         "retry-after",
         "x-ratelimit-limit-requests",
