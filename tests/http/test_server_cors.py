@@ -46,7 +46,9 @@ async def test_a_configured_origin_may_read_answers() -> None:
             assert headers["access-control-allow-origin"] == origin
             assert headers["vary"] == "origin"
             exposed = headers["access-control-expose-headers"].split(", ")
-            assert {"x-request-id", "request-id", "retry-after", "x-dragoman-warnings"} <= set(exposed)
+            assert {"x-request-id", "request-id", "retry-after", "x-dragoman-warnings"} <= set(
+                exposed
+            )
             assert "access-control-allow-credentials" not in headers
 
 
