@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.programs import CLIENTS, GO, HERE, NODE, PYTHON, environment, node_folder, run
+from tests.clients.programs import (
+    CLIENTS,
+    HERE,
+    NODE,
+    PYTHON,
+    environment,
+    need_go,
+    node_folder,
+    run,
+)
 from tests.docs_samples import Sample, samples
 from tests.gateway.harness import KEY
 from tests.gateway_process import gateway
@@ -44,8 +53,7 @@ async def command(sample: Sample, text: str, folder: Path) -> list[str]:
         place = node_folder(folder) / "sample.mjs"
         place.write_text(text)
         return [str(NODE), str(place)]
-    if not GO.exists():
-        pytest.skip("the Go clients need go")
+    need_go()
     place = folder / "go"
     place.mkdir()
     (place / "main.go").write_text(text)
