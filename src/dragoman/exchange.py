@@ -186,7 +186,7 @@ class Exchange:
         up.named = parsed.client_model
         up.later = parsed.later
         up.strict = self.gw.options.strict
-        parsed.told = len(parsed.warnings)
+        parsed.warned = len(parsed.warnings)
 
     def passed(self, reply: Reply) -> None:
         """Answer with the bytes of a whole reply as they came."""
@@ -265,7 +265,7 @@ class Exchange:
 def kept(parsed: Parsed, more: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
     """Warnings that hold also where the client's own bytes went up: those of translating it, where
     an account before had needed that, do not. ``more`` did not go up."""
-    told = [] if parsed.later is None else parsed.warnings[: parsed.told]
+    told = [] if parsed.later is None else parsed.warnings[: parsed.warned]
     return [*told, *more] if more else told
 
 

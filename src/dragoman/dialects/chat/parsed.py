@@ -192,7 +192,7 @@ class Parsed(Struct, gc=False):
     """Where the dialect has put off reading all of ``request``."""
     bound: bool = False
     """It holds what only the account or the organisation that made it can read."""
-    told: int = 0
+    warned: int = 0
     """How many of ``warnings`` there were before anything was translated that may pass."""
     tied: bool = False
     """It uses what that account keeps, and no other could answer it."""
