@@ -138,7 +138,8 @@ class Chat:
             used.completion_tokens_details.reasoning_tokens,
         )
         assert used.total_tokens == used.prompt_tokens + used.completion_tokens
-        thought = getattr(said, "reasoning_content", None) or ""
+        fields = said.model_dump()
+        thought = fields.get("reasoning_content") or fields.get("reasoning") or ""
         meaning = Meaning(thought, said.content or "", calls, finish, None, usage)
         return Told(meaning, [said.model_dump(exclude_none=True, exclude={"parsed"})], warnings)
 

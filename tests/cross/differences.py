@@ -22,6 +22,8 @@ from tests.cross.scenarios import JSON, SCHEMA
 from tests.cross.upstreams import UPSTREAMS
 
 ALL_CARRIERS = frozenset(UPSTREAMS)
+CLAUDE = [name for name in UPSTREAMS if name not in ("openai", "openrouter")]
+"""Carriers that speak as Claude's own API does."""
 ALL_DIALECTS = frozenset(CLIENTS)
 
 
@@ -83,6 +85,16 @@ def unsigned(seen: Seen) -> Seen:
     return seen._replace(turns=tuple(bare(turn) for turn in seen.turns))
 
 
+def thoughts_first(seen: Seen) -> Seen:
+    """The request with what was thought in each turn before what was said in it."""
+
+    def sorted_(turn: Turn) -> Turn:
+        role, parts = turn
+        return role, tuple(sorted(parts, key=lambda one: not isinstance(one, Thought | Redacted)))
+
+    return seen._replace(turns=tuple(sorted_(turn) for turn in seen.turns))
+
+
 def _images_later(seen: Seen) -> Seen:
     """The request with a note where a result had a picture, and the picture behind all results."""
 
@@ -119,7 +131,7 @@ def _rejected(meaning: Meaning) -> Meaning:
 
 _CHAT, _MESSAGES = frozenset({"chat"}), frozenset({"messages"})
 _RESPONSES, _OPENAI = frozenset({"responses"}), frozenset({"openai"})
-_BEDROCK = frozenset({"bedrock"})
+_BEDROCK, _ROUTER = frozenset({"bedrock"}), frozenset({"openrouter"})
 
 DIFFERENCES = (
     Difference(
@@ -147,7 +159,7 @@ DIFFERENCES = (
     Difference(
         "Chat Completions upstream does not say by which sequence it was stopped",
         "stop sequence",
-        carriers=_OPENAI,
+        carriers=_OPENAI | _ROUTER,
         meaning=_not_said_by_which,
     ),
     Difference(
@@ -167,7 +179,7 @@ DIFFERENCES = (
         "a tool message holds texts only: a picture comes with what the user says after it",
         "image in a result",
         dialects=_MESSAGES | _RESPONSES,
-        carriers=_OPENAI,
+        carriers=_OPENAI | _ROUTER,
         seen=_images_later,
     ),
     Difference(
@@ -195,6 +207,12 @@ DIFFERENCES = (
         "thinking between tools",
         carriers=_OPENAI,
         seen=unsigned,
+    ),
+    Difference(
+        "OpenRouter has one list for all thinking of an answer, signed, before text and calls",
+        "thinking between tools",
+        carriers=_ROUTER,
+        seen=thoughts_first,
     ),
 )
 

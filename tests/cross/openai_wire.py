@@ -12,6 +12,7 @@ from tests.cross.meaning import (
     Document,
     Image,
     Part,
+    Redacted,
     Result,
     Seen,
     Thought,
@@ -50,11 +51,27 @@ def _written(call: Call) -> str:
     return json.dumps(call.arguments, ensure_ascii=False)
 
 
-def completion(answer: Answer) -> bytes:
-    """A whole answer."""
+def _detail(at: int, part: Part) -> dict[str, Any]:
+    """An item of OpenRouter's ``reasoning_details``."""
+    head = {"format": "anthropic-claude-v1", "index": at}
+    if isinstance(part, Redacted):
+        return {"type": "reasoning.encrypted", "data": part.data, **head}
+    assert isinstance(part, Thought)
+    return {"type": "reasoning.text", "text": part.text, "signature": part.signature, **head}
+
+
+def _details(answer: Answer) -> list[dict[str, Any]]:
+    found = [part for part in answer.parts if isinstance(part, Thought | Redacted)]
+    return [_detail(at, part) for at, part in enumerate(found)]
+
+
+def completion(answer: Answer, *, router: bool = False) -> bytes:
+    """A whole answer. ``router``: with OpenRouter's fields for what was thought."""
     said: dict[str, Any] = {"role": "assistant", "content": answer.text or None}
     if answer.thinking:
-        said["reasoning_content"] = answer.thinking
+        said["reasoning" if router else "reasoning_content"] = answer.thinking
+    if router and (details := _details(answer)):
+        said["reasoning_details"] = details
     if answer.calls:
         said["tool_calls"] = [_call(call, _written(call)) for call in answer.calls]
     choice = {"index": 0, "message": said, "finish_reason": _FINISH[answer.finish]}
@@ -69,10 +86,26 @@ def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
             "choices": [choice]}  # fmt: skip
 
 
-def chunks(answer: Answer) -> list[dict[str, Any]]:
+def _routed(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """An item of thinking in pieces: texts, and its signature alone behind them."""
+    if "text" not in detail:
+        return [_chunk({"reasoning": None, "reasoning_details": [detail]})]
+    bare = {name: detail[name] for name in ("type", "format", "index")}
+    made = [
+        _chunk({"reasoning": one, "reasoning_details": [{**bare, "text": one}]})
+        for one in cut(detail["text"])
+    ]
+    signed = {**bare, "signature": detail["signature"]}
+    return [*made, _chunk({"reasoning": None, "reasoning_details": [signed]})]
+
+
+def chunks(answer: Answer, *, router: bool = False) -> list[dict[str, Any]]:
     """A streamed answer."""
     made = [_chunk({"role": "assistant", "content": ""})]
-    made += [_chunk({"reasoning_content": one}) for one in cut(answer.thinking)]
+    if router:
+        made += [chunk for detail in _details(answer) for chunk in _routed(detail)]
+    else:
+        made += [_chunk({"reasoning_content": one}) for one in cut(answer.thinking)]
     made += [_chunk({"content": one}) for one in cut(answer.text)]
     for at, call in enumerate(answer.calls):
         made.append(_chunk({"tool_calls": [{"index": at, **_call(call, "")}]}))
@@ -92,8 +125,11 @@ def begun(broken: Broken) -> list[dict[str, Any]]:
 # What a request says.
 
 
-def read(body: dict[str, Any]) -> Seen:
-    """The request that ``body`` is."""
+def read(body: dict[str, Any], *, router: bool = False) -> Seen:
+    """The request that ``body`` is; only ``router`` knows ``reasoning_details``."""
+    if not router:
+        for message in body["messages"]:
+            message.pop("reasoning_details", None)
     system = [one for one in body["messages"] if one["role"] in ("system", "developer")]
     stream = body.get("stream", False)
     if stream:
@@ -111,7 +147,7 @@ def read(body: dict[str, Any]) -> Seen:
         limit,
         tuple(body.get("stop", ())),
         body.get("response_format", {}).get("json_schema", {}).get("schema"),
-        body.get("reasoning_effort", ""),
+        body.get("reasoning", {}).get("effort", body.get("reasoning_effort", "")),
         stream,
         body.get("parallel_tool_calls", True),
         body.get("temperature"),
@@ -154,8 +190,11 @@ def _parts(message: dict[str, Any]) -> list[Part]:
         images = [part for part in found if isinstance(part, Image)]
         return [Result(message["tool_call_id"], text, *images)]
     parts: list[Part] = []
-    if message.get("reasoning_content"):
-        parts.append(Thought(message["reasoning_content"], ""))
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if message.get("reasoning_details"):
+        parts += map(_thought, message["reasoning_details"])
+    elif thought:
+        parts.append(Thought(thought, ""))
     content = message.get("content")
     if isinstance(content, list):
         parts += [_part(one) for one in content]
@@ -165,6 +204,12 @@ def _parts(message: dict[str, Any]) -> list[Part]:
         called = call["function"]
         parts.append(Call(call["id"], called["name"], json.loads(called["arguments"])))
     return parts
+
+
+def _thought(detail: dict[str, Any]) -> Part:
+    if detail["type"] == "reasoning.encrypted":
+        return Redacted(detail["data"])
+    return Thought(detail["text"], detail["signature"])
 
 
 def _part(part: dict[str, Any]) -> Part:

@@ -50,7 +50,7 @@ async def test_cell(world: World, dialect: str, carrier: str, row: str, stream: 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("carrier", [name for name in UPSTREAMS if name != "openai"])
+@pytest.mark.parametrize("carrier", differences.CLAUDE)
 async def test_plain_chat_clients_go_on_thinking(world: World, carrier: str, stream: bool) -> None:
     """They send back texts and calls only. What was signed goes upstream all the same."""
     told = renamed(ROWS["thinking between tools"], f"{stream}")

@@ -3,6 +3,7 @@ what they understand of a request."""
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from tests import aws_frames
@@ -203,31 +204,31 @@ def _openai_error(said: Refusal) -> bytes:
     return response(status, json.dumps({"error": error}).encode())
 
 
-def _openai_whole(said: Said) -> bytes:
+def _openai_whole(said: Said, *, router: bool = False) -> bytes:
     if isinstance(said, Refusal):
         return _openai_error(said)
     if isinstance(said, Broken):
         return cut_off(openai_wire.completion(Answer((said.text,))))
-    return response(200, openai_wire.completion(said))
+    return response(200, openai_wire.completion(said, router=router))
 
 
-def _openai_stream(said: Said) -> bytes:
+def _openai_stream(said: Said, *, router: bool = False) -> bytes:
     if isinstance(said, Refusal):
         return _openai_error(said)
     if isinstance(said, Broken):
         error = {"message": "Overloaded", "type": "server_error", "code": "overloaded"}
         begun = [_data(one) for one in openai_wire.begun(said)]
         return sse(begun, cut=True) if said.cut else sse([*begun, _data({"error": error})])
-    return sse([*map(_data, openai_wire.chunks(said)), b"data: [DONE]\n\n"])
+    return sse([*map(_data, openai_wire.chunks(said, router=router)), b"data: [DONE]\n\n"])
 
 
 def _data(chunk: dict[str, Any]) -> bytes:
     return b"data: %b\n\n" % json.dumps(chunk).encode()
 
 
-def _openai_read(request: Request) -> Seen:
+def _openai_read(request: Request, *, router: bool = False) -> Seen:
     assert request.target == "/v1/chat/completions"
-    return openai_wire.read(json.loads(request.body))
+    return openai_wire.read(json.loads(request.body), router=router)
 
 
 def _account(provider: str, path: str = "", **fields: Any) -> Callable[[str], dict[str, Any]]:
@@ -272,5 +273,12 @@ UPSTREAMS: dict[str, Upstream] = {
         _openai_read,
         _openai_whole,
         _openai_stream,
+    ),
+    "openrouter": Upstream(
+        _account("openai", "/v1", model_ids=_THEIRS, openai_style="openrouter"),
+        _THEIRS,
+        partial(_openai_read, router=True),
+        partial(_openai_whole, router=True),
+        partial(_openai_stream, router=True),
     ),
 }
