@@ -13,7 +13,7 @@ import pytest
 
 from tests.clients.programs import told
 from tests.clients.upstream import OUTPUT_TOKENS, THOUGHT, Turn, Upstream, call, words
-from tests.gateway.harness import Harness, accounts, begin, event, running, text
+from tests.gateway.harness import KEY, Harness, accounts, begin, event, running, text
 from tests.scripted_upstream import CUT, RECEIVE, ScriptedUpstream
 
 pytestmark = pytest.mark.timeout(120)
@@ -224,6 +224,30 @@ async def test_a_tool_loop_by_the_rules(program: str, case: str, tmp_path: Path)
     assert found["calls"] == ["Paris"]
     assert "sunny in Paris" in found["text"]
     assert [line["status"] for line in lines] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("program", "case"),
+    [
+        ("with_anthropic.py", "tools"),
+        ("with_langchain.py", "tools:chat"),
+        ("with_openai.mjs", "responses_runner_eager"),
+        ("with_ai_sdk.mjs", "tools_streamed:anthropic"),
+        (GO, "anthropic_tools"),
+    ],
+)
+async def test_a_tool_loop_on_another_vendor(program: str, case: str, tmp_path: Path) -> None:
+    """The upstream is a second gateway, asked as any OpenAI-compatible server would be."""
+    (tmp_path / "behind").mkdir()
+    async with running(tmp_path / "behind") as behind:
+        other = {"name": "other", "provider": "openai", "api_key": KEY}
+        others = [{**other, "base_url": f"{behind.base}/v1"}]
+        async with running(tmp_path, accounts=others) as gateway:
+            found = await told(program, case, gateway.base, tmp_path)
+            lines = await answered(gateway)
+    assert found["calls"] == ["Paris"]
+    assert "sunny in Paris" in found["text"]
+    assert {line["account"] for line in lines} == {"other"}
 
 
 @pytest.mark.parametrize(("program", "case"), PICTURES)
