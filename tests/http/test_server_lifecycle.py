@@ -252,6 +252,19 @@ async def test_an_address_in_use_is_an_error_that_leaves_nothing_behind() -> Non
     await server.close()
 
 
+@pytest.mark.parametrize("host", ["", "::", "0.0.0.0"])
+async def test_all_addresses_are_those_of_ipv4_too(host: str) -> None:
+    seen = Recorder()
+    server = make(seen)
+    _, port = await server.listen(host, 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET)
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert [call.peer for call in seen.calls] == ["127.0.0.1"]
+    writer.close()
+    await server.close()
+
+
 async def test_several_servers_may_share_a_port() -> None:
     seen = [Recorder(), Recorder()]
     servers = [make(one) for one in seen]

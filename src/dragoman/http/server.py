@@ -73,16 +73,16 @@ class Server:
         *,
         reuse_port: bool = False,
     ) -> tuple[str, int]:
-        """Listen on every address of ``host`` (``""``: all) and return the first; port 0 takes a
-        free one.
+        """Listen on every address of ``host`` (``""``, ``::``: all) and return the first; port 0
+        takes a free one.
 
         ``reuse_port`` lets several processes listen on one address. Raises OSError.
         """
         loop = self._state.loop
+        # Two sockets rather than one for both: clients keep the addresses they have.
+        wanted = None if host in ("", "::") else host
         sockets = _bind(
-            await loop.getaddrinfo(
-                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            ),
+            await loop.getaddrinfo(wanted, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE),
             reuse_port,
             round(self._state.limits.write_timeout_s),
         )
