@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.account import Account
+from dragoman.account import Account, Terms
 from dragoman.carriers import anthropic
 from dragoman.errors import Failure
-from dragoman.pool import JITTER, PROBE_S, SPENT, Pool
+from dragoman.pool import JITTER, PROBE_S, RETIRE_S, SPENT, Pool
 from dragoman.roster import Roster
 from dragoman.routing import BOUND, FREE_LOAD, Wanted, plan
 from tests.core.test_affinity_and_routing import account
@@ -189,3 +189,21 @@ def test_an_order_names_everybody_once(
     assert sorted(one.name for one in order) == sorted(one.name for one in accounts)
     priorities = [one.priority for one in order]
     assert priorities == sorted(priorities, reverse=True)
+
+
+def test_connections_are_kept_until_a_minute_after_the_last_request_of_an_account_that_went() -> (
+    None
+):
+    gone, stays = account("gone"), account("stays")
+    hands, pool = rig(gone, stays)
+    gone.in_flight = 1
+    pool.change([(stays, Terms())])
+    for _ in range(3):
+        hands.now += RETIRE_S
+        assert pool.retire() == [], "a stream runs on it"
+    gone.release()
+    hands.now += RETIRE_S - 1
+    assert pool.retire() == []
+    hands.now += 1
+    assert pool.retire() == [gone.client]
+    assert pool.retire() == []
