@@ -2,8 +2,9 @@
 
 Some models behind it sign or encrypt what they thought, and want it back, whole and in order, with
 the results of their calls. Clients of other protocols have one place that they send back as it
-came: the signature of a thinking block. So an answer whose details are more than texts ends with an
-empty block of thinking, and its signature is ``openrouter:`` and their base64. Claude's carriers
+came: the signature of a thinking block. So an answer whose details are more than texts has an
+empty block of thinking before what is said (clients take what comes last for the answer), and at
+its end where some came later; its signature is ``openrouter:`` and their base64. Claude's carriers
 leave such blocks out, as nobody at Anthropic signed them.
 """
 

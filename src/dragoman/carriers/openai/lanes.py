@@ -128,7 +128,10 @@ class Lanes:
             self._open = self._waiting.popleft() if self._waiting else None
 
     def sign(self, literal: bytes, events: list[Event]) -> None:
-        """Behind the end: a block of thinking that has nothing but this signature."""
+        """Behind what was thought, or all: thinking that has nothing but this signature."""
+        if self._open is not None:
+            self._close(self._open, events)
+            self._open = None
         index, self._blocks = self._blocks, self._blocks + 1
         events.append(BlockStart(index, "thinking", _BEGUN["thinking"]))
         events.append(SignatureDelta(index, literal))

@@ -40,6 +40,9 @@ class Reader:
         self._repeated: repeated.Repeated | None = None
         self._lanes = Lanes(names)
         self._details = Details()
+        self._sealed = b""
+        """What of them was told."""
+        self._spoke = False
         self._started = False
         self._reason: str | None = None
         self._refused = False
@@ -154,13 +157,17 @@ class Reader:
         thought = chunks.thought(said)
         if thought is not None:
             lanes.say("thinking", thought, events)
+        if chunks.there(said.reasoning_details):
+            self._details.add(said.reasoning_details)
         text = chunks.text(said)
+        if not self._spoke and (text is not None or said.tool_calls):
+            # Clients take what comes last for the answer, so what is known goes before it.
+            self._spoke = True
+            self._sign(events)
         if text is not None:
             lanes.say("text", text, events)
         if chunks.there(said.refusal):
             self._refused = True
-        if chunks.there(said.reasoning_details):
-            self._details.add(said.reasoning_details)
         for call in said.tool_calls or ():
             called = call.function or chunks.Called()
             given = (call.id or "", called.name or "")
@@ -174,14 +181,19 @@ class Reader:
             self.done, self._error = True, error
             events.append(error)
 
+    def _sign(self, events: list[Event]) -> None:
+        """Tell the details so far, if they are more than what was told."""
+        sealed = self._details.sealed()
+        if sealed and sealed != self._sealed:
+            self._sealed = sealed
+            self._lanes.sign(sealed, events)
+
     def _end(self, events: list[Event]) -> None:
         if self._reason is None:
             self._fail(_TRUNCATED, events)
             return
         self._lanes.end(events)
-        sealed = self._details.sealed()
-        if sealed:
-            self._lanes.sign(sealed, events)
+        self._sign(events)
         stop = stop_reason(self._reason, bool(self._lanes.calls), self._refused)
         events.append(MessageDelta(stop, None, None, self._usage))
         events.append(MessageStop())

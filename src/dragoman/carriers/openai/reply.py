@@ -60,7 +60,8 @@ def _read(chunk: chunks.Chunk, names: Mapping[str, str]) -> Reply:
         details = Details()
         details.add(said.reasoning_details)
         if sealed := details.sealed():
-            content.append(Thinking(_UNSIGNED, Raw(sealed)))
+            thoughts = sum([isinstance(block, Thinking) for block in content])
+            content.insert(thoughts, Thinking(_UNSIGNED, Raw(sealed)))
     usage = choice.usage if chunks.there(choice.usage) else chunk.usage
     stop = stop_reason(choice.finish_reason, bool(calls), chunks.there(said.refusal))
     return Reply(
