@@ -92,6 +92,12 @@ async def test_a_name_that_stands_twice(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
         assert "twice" in check(await post(gateway, twice), 400, INVALID_REQUEST)
         assert (await post(gateway, body)).status_code == 200
+        for name in (b"mod\\u0065l", b"\\u006dodel"):
+            # The one that is checked here may not be the one that is used upstream.
+            twice = body.replace(b'{"model"', b'{"%b":"claude-opus-5-5","model"' % name, 1)
+            assert "twice" in check(await post(gateway, twice), 400, INVALID_REQUEST)
+        once = json.dumps(content(system="\u0065 caf\u00e9 \u007f")).replace("e", "\\u0065", 1)
+        assert (await post(gateway, once.encode())).status_code == 200
 
 
 async def test_keys(tmp_path: Path) -> None:

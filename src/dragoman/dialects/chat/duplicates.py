@@ -3,13 +3,15 @@
 Which of the two counts differs from one JSON reader to the next: a proxy in front might check one
 ``model`` and we would use the other. So ``model``, ``stream`` and ``messages`` may stand there once
 only. Searching a long text for its quotes costs more than parsing it, so the messages, whose bytes
-are known by now, are cut out first, and only what is left is looked at.
+are known by now, are cut out first, and only what is left is looked at. A name may be written with
+escapes as well (``"mod\\u0065l"``), which no client does but one that wants to be read in two ways.
 """
 
 import re
 
 from msgspec import Raw
 
+from dragoman.codec import jsonio
 from dragoman.errors import Failure
 
 _MODEL = b'"model"'
@@ -28,16 +30,19 @@ def refuse(body: bytes, messages: Raw, field: bytes = _MESSAGES) -> None:
     a text where the dialect takes one.
     """
     names = _NAMES if field == _MESSAGES else (_MODEL, _STREAM, field)
-    if len(body) < SHORT and all([body.count(name) < 2 for name in names]):
+    if len(body) < SHORT and all([body.count(name) < 2 for name in names]) and not escaped(body):
         return
     value = bytes(messages)
     start = body.find(value[:1], body.find(field) + len(field))
     if body.startswith(value, start):
         body = body[:start] + body[start + len(value) :]
-    for name in names:
-        if body.count(name) > 1:
-            _refuse_exactly(body, names)
-            return
+    if escaped(body) or any([body.count(name) > 1 for name in names]):
+        _refuse_exactly(body, names)
+
+
+def escaped(body: bytes) -> bool:
+    """Whether letters of the alphabet are written as escapes: a name may be among them."""
+    return b"\\u006" in body or b"\\u007" in body
 
 
 def excluded(body: bytes) -> bool:
@@ -54,8 +59,9 @@ def _refuse_exactly(body: bytes, names: tuple[bytes, ...]) -> None:
             depth += 1
         elif closing:
             depth -= 1
-        elif colon and depth == 1 and text in names:
-            if text in seen:
-                name = text[1:-1].decode()
+        elif colon and depth == 1:
+            plain = bytes(jsonio.quote(jsonio.text_of(Raw(text)))) if b"\\" in text else text
+            if plain in seen and plain in names:
+                name = plain[1:-1].decode()
                 raise Failure("invalid_json", f"The request body holds '{name}' twice.", param=name)
-            seen.add(text)
+            seen.add(plain)

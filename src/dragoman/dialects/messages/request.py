@@ -120,7 +120,8 @@ def _check(asked: Asked, body: bytes) -> None:
 
 def _refuse_twice(body: bytes) -> None:
     """Raises ``invalid_json`` for a name that stands twice (``chat.duplicates``)."""
-    if body.count(_MODEL) < 2 and body.count(_MESSAGES) < 2 and body.count(_STREAM) < 2:
+    once = body.count(_MODEL) < 2 and body.count(_MESSAGES) < 2 and body.count(_STREAM) < 2
+    if once and not duplicates.escaped(body):
         return
     members = _members.decode(body)
     for name in ("messages", "tools", "system"):
