@@ -1,5 +1,5 @@
-"""What a parsed request asks of the house: whose conversation it is, which accounts could serve it,
-how long it is, roughly.
+"""What a request asks of the house: whether it is JSON at all, whose conversation it is, which
+accounts could serve it, how long it is, roughly.
 
 The request path and the explanation of it (``POST /admin/v1/route/explain``) both ask here, so that
 they cannot differ. Pure.
@@ -12,8 +12,26 @@ from msgspec import UNSET
 from dragoman import affinity
 from dragoman.affinity import Identity
 from dragoman.dialects.chat import Parsed
+from dragoman.errors import Failure
 from dragoman.hub.request import CacheControl, Request, Text, ToolResult
 from dragoman.routing import Wanted
+
+_JSON = "application/json"
+
+
+def json_only(headers: Mapping[str, str]) -> None:
+    """Raises ``unsupported_media_type`` for a body that is said to be anything but JSON.
+
+    Forms and plain text are what any page in a browser may send without asking, and curl sends a
+    form where nothing is said. No type at all is taken for JSON.
+    """
+    said = headers.get("content-type", _JSON)
+    if said != _JSON:
+        kind = said.partition(";")[0].strip().lower()
+        if kind not in ("", _JSON) and not kind.endswith("+json"):
+            raise Failure(
+                "unsupported_media_type", f"Content-Type must be {_JSON}, not {kind[:80]!r}."
+            )
 
 
 def identity(parsed: Parsed, headers: Mapping[str, str], scope: bytes) -> Identity:

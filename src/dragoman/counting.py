@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from dragoman import attempts, routing
 from dragoman.account import Account
+from dragoman.asked import json_only
 from dragoman.codec import jsonio
 from dragoman.dialects.messages import estimate
 from dragoman.errors import Failure
@@ -24,6 +25,7 @@ async def answer(exchange: Exchange) -> None:
     record.key = principal.name
     exchange.ticket = gw.limits.ticket(principal, record.usage, call.started)
     with exchange.ticket:
+        json_only(call.headers)
         body = await call.body() if call.content is None else call.content
         options = gw.options
         parsed = exchange.dialect.parse(body, gw.catalogue, strict=options.strict)

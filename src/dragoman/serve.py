@@ -11,7 +11,7 @@ from typing import Any
 
 from dragoman import attempts, fanout, pauses, routing
 from dragoman.account import Account
-from dragoman.asked import estimate
+from dragoman.asked import estimate, json_only
 from dragoman.continuation import PAUSE
 from dragoman.dialects.chat import Parsed
 from dragoman.dialects.registry import Dialect
@@ -63,6 +63,7 @@ async def converse(exchange: Exchange) -> None:
     record.key = principal.name
     exchange.ticket = gw.limits.ticket(principal, record.usage, call.started)
     with exchange.ticket as ticket:
+        json_only(call.headers)
         # A body that came along with its head costs no coroutine.
         body = await call.body() if call.content is None else call.content
         options = gw.options

@@ -12,6 +12,7 @@ from dragoman import serve
 from tests.gateway.harness import (
     CHAT,
     KEY,
+    MODEL,
     PROMPT,
     accounts,
     body,
@@ -156,8 +157,10 @@ async def test_functions_beside_tools_are_not_dropped_in_silence(tmp_path: Path)
         b"\xef\xbb\xbf{}",
         b'{"model": NaN}',
         b'{"model":"m","model":"n","messages":[]}',
+        b'{"mod\\u0065l":"m","model":"%b","messages":[{"role":"user","content":"hi"}]}'
+        % MODEL.encode(),
     ],
-    ids=["empty", "cut", "text", "utf8", "deep", "bom", "nan", "twice"],
+    ids=["empty", "cut", "text", "utf8", "deep", "bom", "nan", "twice", "twice-escaped"],
 )
 async def test_a_body_that_is_not_json(content: bytes, tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
@@ -267,6 +270,34 @@ async def test_a_compressed_body_is_read(tmp_path: Path) -> None:
                 CHAT, content=content, headers={"content-encoding": coding}
             )
             assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=" + "x" * 8000,
+        "application/x-www-form-urlencoded",
+        "text/plain;charset=UTF-8",
+        "application/xml",
+        "application/json, text/plain",
+    ],
+    ids=["multipart", "form", "text", "xml", "two"],
+)
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/messages/count_tokens"])
+async def test_a_body_of_another_type(kind: str, path: str, tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        answer = await gateway.http.post(path, json=body(), headers={"content-type": kind})
+        assert answer.status_code == 415
+        assert "Content-Type" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "Application/JSON", "", "x/y+json"]
+)
+async def test_types_that_are_json(kind: str, tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        answer = await gateway.http.post(CHAT, json=body(), headers={"content-type": kind})
+        assert answer.status_code == 200
 
 
 async def test_requests_per_minute(tmp_path: Path) -> None:

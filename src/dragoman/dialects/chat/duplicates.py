@@ -48,6 +48,8 @@ def escaped(body: bytes) -> bool:
 def excluded(body: bytes) -> bool:
     """Whether no name can stand twice: what stands in the whole body once stands once at its top.
     ``body`` is a short one that holds messages and a model."""
+    if body.find(b"\\u00") >= 0 and escaped(body):
+        return False
     return body.count(_MODEL) == body.count(_MESSAGES) == 1 and body.count(_STREAM) < 2
 
 
