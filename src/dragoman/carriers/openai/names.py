@@ -34,8 +34,8 @@ def call_id(given: str) -> str:
 
 
 def made_id(answer: str, index: int) -> str:
-    """An id for a call that came without one."""
-    return f"call_{_hash(f'{answer}/{index}', 12)}"
+    """An id for a call that came without one, of the form that clients of Claude know."""
+    return f"toolu_{_hash(f'{answer}/{index}', 12)}"
 
 
 def user(given: str) -> str:
