@@ -19,7 +19,7 @@ _BYTES_PER_TOKEN = 3.5
 def prompt_bytes(body: bytes) -> int:
     """Bytes of a body without base64, for :attr:`Parsed.prompt_bytes`."""
     size = len(body)
-    if _BASE64 in body:
+    if body.find(_BASE64) >= 0:
         for found in _DATA.finditer(body):
             size += _MEDIUM_BYTES - (found.end() - found.start())
     return size

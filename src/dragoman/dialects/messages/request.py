@@ -91,7 +91,8 @@ def read(body: bytes, catalogue: Catalogue, *, strict: bool) -> Parsed:
     parsed = Parsed(request, model, asked.model, request.stream, 1, False, warnings, "", "", named)
     parsed.raw = body
     parsed.prompt_bytes = prompt_bytes(body)
-    parsed.marked = _MARK in body
+    # Not `in`: for bytes that raises and drops an exception before it looks.
+    parsed.marked = body.find(_MARK) >= 0
     parsed.tied = bytes(asked.container) != _NULL or bytes(asked.fallback_credit_token) != _NULL
     parsed.bound = parsed.tied or _is_bound(body, org_locked=model.org_locked_thinking)
     parsed.later = Later(body, request, warnings, strict=strict)
@@ -147,7 +148,7 @@ def _opening(request: Request, asked: Asked) -> None:
 def _is_bound(body: bytes, *, org_locked: bool) -> bool:
     """Whether it holds what only the account or the organisation can read that made it: signed
     thinking of some models, an uploaded file."""
-    if _FILE in body:
+    if body.find(_FILE) >= 0:
         return True
     return org_locked and (_REDACTED in body or _SIGNED.search(body) is not None)
 
