@@ -13,21 +13,24 @@ from dragoman.codec import jsonio, splice
 from dragoman.hub.request import FOREIGN, Block, Message, Request, Thinking
 
 _EMPTY = b'""'
-_ENCODED = b'"signature":""'
-"""How an encoded request holds it. Inside a string the quotes have backslashes."""
 _FIELD = b'"signature"'
 _NAME = FOREIGN[1:].decode()
-_FOREIGN = b'"signature":' + FOREIGN
 _WRITTEN = re.compile(rb'"signature"\s*:\s*(?:""|%b)' % FOREIGN)
 
 
 def encoded(request: Request) -> bytes:
     """The request's bytes, without thinking that nobody signed."""
-    body = jsonio.encode(request)
-    # Not `in`: for bytes that raises and drops an exception before it looks.
-    if body.find(_FIELD) >= 0 and (_ENCODED in body or _FOREIGN in body):
-        return jsonio.encode(signed_only(request))
-    return body
+    return jsonio.encode(signed_only(request) if _holds_unsigned(request.messages) else request)
+
+
+def _holds_unsigned(messages: list[Message]) -> bool:
+    """Whether there is anything to leave out. Looking at blocks is cheaper than searching bytes."""
+    for message in messages:
+        if message.role == "assistant":
+            for block in message.content:
+                if isinstance(block, Thinking) and _is_unsigned(block):
+                    return True
+    return False
 
 
 def signed_only(request: Request) -> Request:

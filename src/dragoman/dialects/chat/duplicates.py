@@ -42,8 +42,10 @@ def refuse(body: bytes, messages: Raw, field: bytes = _MESSAGES) -> None:
 
 def escaped(body: bytes) -> bool:
     """Whether letters of the alphabet are written as escapes: a name may be among them."""
-    # Not `in`: for bytes that raises and drops an exception before it looks.
-    if body.find(b"\\u00") < 0:
+    # One byte is found many times faster than several. Not `in`: for bytes that raises and drops
+    # an exception before it looks.
+    at = body.find(b"\\")
+    if at < 0 or body.find(b"\\u00", at) < 0:
         return False
     return b"\\u006" in body or b"\\u007" in body
 
