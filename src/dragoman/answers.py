@@ -34,9 +34,11 @@ class Answer:
         "_carrier",
         "_failure",
         "_first",
+        "_plain",
         "_pool",
         "_reader",
         "_response",
+        "_say",
         "_take",
         "account",
         "passed",
@@ -63,6 +65,8 @@ class Answer:
         self._first: list[Event] = []
         self._failure: Failure | None = None
         self._take: Callable[[list[Event]], bool] | None = None
+        self._say: Callable[[bytes], bool] | None = None
+        self._plain: Callable[[bytes], bytes | None] | None = None
 
     async def begin(self, patience_s: float) -> None:
         """Wait for the first event that holds a piece of the answer.
@@ -108,8 +112,13 @@ class Answer:
         starts = [event.usage for event in self._first if isinstance(event, MessageStart)]
         return starts[0] if starts else None
 
-    async def pump(self, take: Callable[[list[Event]], bool]) -> bool:
+    async def pump(
+        self, take: Callable[[list[Event]], bool], say: Callable[[bytes], bool] | None = None
+    ) -> bool:
         """Hand the events of every upstream read to ``take`` at the moment they arrive.
+
+        A read that is one piece of text and nothing else, as most are, may go to ``say`` instead,
+        as a JSON string: where a thousand streams send fifty a second that is a tenth of its price.
 
         True at the end of the answer; false as soon as ``take`` answers false, and then it may be
         called again. Raises Failure when the stream breaks or reports an error, after what came
@@ -118,6 +127,8 @@ class Answer:
         self._take = take
         events, self._first = self._first, []
         ended = False
+        if say is not None:
+            self._say, self._plain = say, self._reader.plain
         if self._deliver(events):
             ended = await self._response.pour(self._arrived)
         if self._failure is not None:
@@ -131,6 +142,10 @@ class Answer:
         return self._reader.feed(data)
 
     def _arrived(self, data: bytes) -> bool:
+        if self._plain is not None and self._say is not None:
+            text = self._plain(data)
+            if text is not None:
+                return self._say(text)
         try:
             events = self._reader.feed(data)
         except Failure as failure:

@@ -63,8 +63,10 @@ class Parts:
         self._open = AsyncExitStack()
         self._take: Callable[[list[Event]], bool] | None = None
 
-    async def pump(self, take: Callable[[list[Event]], bool]) -> bool:
-        """:meth:`attempts.Answer.pump`, over all parts."""
+    async def pump(
+        self, take: Callable[[list[Event]], bool], say: Callable[[bytes], bool] | None = None
+    ) -> bool:
+        """:meth:`attempts.Answer.pump`, over all parts. All that is said is looked at here."""
         self._take = take
         while self._answer is not None and await self._answer.pump(self._deliver):
             if not self._parts.paused:

@@ -144,6 +144,8 @@ async def stream(
         call.write(writer.feed(events))
         return not call.paused
 
+    # Who has to look at all that is said gets it as events.
+    say = None if writer.plain is None or listener is not None else _saying(call, writer.plain)
     begun = await attempts.stream(gw.pool, plan, up, record)
     if exchange.watch is not None:
         exchange.watch.begun(begun.account.name, begun.said)
@@ -153,7 +155,7 @@ async def stream(
     async with pauses.Parts(exchange, parsed, up, begun) if parsed.searches else begun as answer:
         exchange.begin()
         exchange.forget_request(parsed, up)
-        while not await answer.pump(relay):
+        while not await answer.pump(relay, say):
             await call.drained()
         if exchange.watch is not None:
             exchange.watch.ended(record.usage)
@@ -161,6 +163,16 @@ async def stream(
             exchange.remember(listener.turn(parsed.names))
         # The client has its end before the upstream connection is brought to its own.
         call.end(writer.close(record.usage))
+
+
+def _saying(call: Call, chunk: Callable[[bytes], bytes]) -> Callable[[bytes], bool]:
+    """Writes one piece of text; whether more is wanted."""
+
+    def say(text: bytes) -> bool:
+        call.write(chunk(text))
+        return not call.paused
+
+    return say
 
 
 async def _pass(

@@ -1,6 +1,7 @@
 """Anthropic streams: one result however the bytes arrive, and by either way of reading."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
@@ -356,6 +357,43 @@ def test_the_pattern_changes_nothing_for_any_split(stream: bytes, draw: st.DataO
     assert read(stream) == whole
     assert read(*split) == whole
     assert read(*split, fast=False) == whole
+
+
+def shortly(reads: list[bytes]) -> list[object]:
+    """What is read, every read tried the short way first; texts without their indices."""
+    reader = Reader()
+    found: list[object] = []
+    for data in reads:
+        text = reader.plain(data)
+        events = reader.feed(data) if text is None else [hub.TextDelta(0, text)]
+        found += [plain(one) for one in events]
+    return indifferent(found)
+
+
+def indifferent(found: list[object]) -> list[object]:
+    return [hub.TextDelta(0, one.text) if isinstance(one, hub.TextDelta) else one for one in found]
+
+
+@given(streams, st.data())
+def test_the_short_way_changes_nothing_for_any_split(stream: bytes, draw: st.DataObject):
+    # Cut where events end as well, for only there the short way is open.
+    ends = [found.end() for found in re.finditer(rb"\n\n", stream)]
+    cuts = draw.draw(st.lists(st.integers(0, len(stream)) | st.sampled_from(ends or [0])))
+    at = sorted({0, len(stream), *cuts})
+    split = [stream[a:b] for a, b in itertools.pairwise(at)]
+    assert shortly(split) == indifferent(read(stream, fast=False))
+
+
+def test_the_short_way_is_for_one_text_alone():
+    reader = Reader()
+    reader.feed(START + BLOCK)
+    assert reader.plain(text("Hel")) == b'"Hel"'
+    assert reader.plain(text("a") + text("b")) is None
+    assert reader.plain(text("lo") + STOP) is None
+    assert reader.plain(PING) is None
+    assert reader.feed(text("lo")[:-1]) == []
+    assert reader.plain(text("x")) is None
+    assert Reader(fast=False).plain(text("x")) is None
 
 
 @given(streams)

@@ -114,6 +114,14 @@ def test_a_thought_whose_block_never_ended_is_kept():
     assert b'"signature":"S"' in writer.close(Usage())
 
 
+@pytest.mark.parametrize("fields", [{}, {"response_format": {"type": "json_object"}}])
+def test_one_text_is_written_alike_both_ways(fields: dict[str, object]):
+    short, long = (chat.StreamWriter(parse(stream=True, **fields), 5) for _ in range(2))
+    for literal in (b'"{"', b'""', b'"\\u00e9 \\"x\\""', b'"}"'):
+        assert short.plain(literal) == long.feed([TextDelta(0, literal)])
+    assert short.finish() == long.finish()
+
+
 def test_an_empty_read_writes_nothing():
     assert chat.StreamWriter(parse(stream=True), 5).feed([]) == b""
 

@@ -315,8 +315,9 @@ async def test_a_ping_is_not_an_event_for_openai_clients(tmp_path: Path) -> None
             assert b"ping" not in answer.content.replace(COMMENT, b"")
 
 
+@pytest.mark.parametrize("more", [b"", event("ping")], ids=["one text", "several events"])
 async def test_a_bug_while_an_event_is_relayed_ends_the_stream(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    more: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay = StreamWriter.feed
 
@@ -325,8 +326,12 @@ async def test_a_bug_while_an_event_is_relayed_ends_the_stream(
             raise KeyError("".join(("what", "was", "said")))
         return relay(self, events)
 
+    def broken_shortly(_: StreamWriter, text: bytes) -> bytes:
+        raise KeyError("".join(("what", "was", "said")))
+
     monkeypatch.setattr(StreamWriter, "feed", broken)
-    script = [RECEIVE, begin() + text("Hel"), Sleep(0.2), text("lo"), Sleep(5), finish()]
+    monkeypatch.setattr(StreamWriter, "plain", broken_shortly)
+    script = [RECEIVE, begin() + text("Hel"), Sleep(0.2), text("lo") + more, Sleep(5), finish()]
     async with ScriptedUpstream(script) as upstream:
         async with running(tmp_path, accounts=accounts(upstream.url)) as gateway:
             answer = await gateway.chat(stream=True)

@@ -39,6 +39,15 @@ class Reader(Protocol):
     done: bool
     """Whether the stream's last event, its end or an error, has been read."""
 
+    @property
+    def plain(self) -> Callable[[bytes], bytes | None] | None:
+        """The short way of a read that is one piece of text and nothing else: its JSON string.
+
+        It gives ``None`` for any other read, of which it takes nothing. Text that comes this way is
+        a :class:`TextDelta` to :meth:`feed`. Not every reader has one.
+        """
+        ...
+
     def feed(self, data: bytes) -> list[Event]:
         """Raises ``upstream_nonsense``. An error event ends the list; it is not raised."""
         ...

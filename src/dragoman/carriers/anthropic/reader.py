@@ -38,6 +38,12 @@ _COMMON = re.compile(
 """A whole delta of text, input or thinking with its SSE framing, in the layouts that JSON libraries
 write. Spaces before a brace are upstream's padding."""
 
+_TEXT = re.compile(
+    rb'event: content_block_delta\r?\ndata: \{"type": ?"content_block_delta", ?"index": ?%b, ?'
+    rb'"delta": ?\{"type": ?"text_delta", ?"text": ?(%b)\} *\} *\r?\n\r?\n' % (_INDEX, _STRING)
+)
+"""The same of text alone, for a read that is nothing else."""
+
 _KINDS: dict[bytes, type[TextDelta] | type[ThinkingDelta] | type[InputDelta]] = {
     b'text_delta","text': TextDelta,
     b'text_delta", "text': TextDelta,
@@ -87,6 +93,14 @@ class Reader:
         self.done = False
         """Whether the stream's last event, its end or an error, has been read."""
         self._error: UpstreamError | None = None
+
+    def plain(self, data: bytes) -> bytes | None:
+        """The text of a read that is one text delta and nothing else, as its JSON string."""
+        found = _TEXT.fullmatch(data) if self._between else None
+        if found is None:
+            return None
+        literal = found[2]
+        return literal if literal.isascii() or jsonio.is_utf8(literal) else None
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes."""

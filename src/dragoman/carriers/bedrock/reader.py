@@ -52,6 +52,8 @@ class Reader:
     ``fast=False`` leaves out the short way of Anthropic's reader, for tests.
     """
 
+    plain = None
+
     def __init__(self, *, fast: bool = True) -> None:
         self._frames = Decoder(MAX_FRAME_BYTES)
         self._reader = anthropic.Reader(fast=fast)

@@ -34,6 +34,8 @@ class Reader:
     ``fast=False`` leaves out the short way of :mod:`repeated`, for tests.
     """
 
+    plain = None
+
     def __init__(self, names: Mapping[str, str] | None = None, *, fast: bool = True) -> None:
         self._sse = sse.Decoder()
         self._fast = fast

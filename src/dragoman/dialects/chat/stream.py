@@ -87,6 +87,12 @@ class StreamWriter:
                 head = self._text_head
         return b"".join(parts)
 
+    def plain(self, text: bytes) -> bytes:
+        """The chunk of one piece of text, a JSON string; the same as :meth:`feed` makes of it."""
+        if self._text_head and text != _EMPTY:
+            return b"%b%b%b" % (self._text_head, text, self._text_tail)
+        return self.feed([TextDelta(0, text)])
+
     def finish(self) -> bytes:
         """The end of this choice: what was held back, and the chunk with ``finish_reason``."""
         parts: list[bytes] = []

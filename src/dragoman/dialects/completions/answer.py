@@ -85,6 +85,8 @@ class StreamWriter:
 
     __slots__ = ("_created", "_head", "_index", "_parsed", "_stop_reason", "_tail")
 
+    plain = None
+
     def __init__(self, parsed: Parsed, created: int, index: int = 0) -> None:
         self._parsed = parsed
         self._created = created

@@ -48,6 +48,8 @@ _START = (
 class StreamWriter:
     """Events in, Anthropic's events out. There is one choice, ``index`` 0."""
 
+    plain = None
+
     def __init__(self, parsed: Parsed, created: int, index: int = 0) -> None:
         self._parsed = parsed
         self._created = created

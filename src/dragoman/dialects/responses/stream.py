@@ -66,6 +66,8 @@ _server_blocks = jsonio.Decoder(_ServerBlock)
 class StreamWriter:
     """Events in, a response's events out. ``created`` is seconds since 1970."""
 
+    plain = None
+
     def __init__(self, parsed: Parsed, created: int, index: int = 0, *, heard: bool = True) -> None:
         self._parsed = parsed
         self._created = created
