@@ -189,7 +189,8 @@ def test_a_damaged_key_file_is_told(tmp_path: Path) -> None:
 
 def told_to_wait(running: GatewayProcess, simulate: str = "") -> int:
     """The ``retry-after`` of a request that is refused with 429."""
-    headers = {"authorization": f"Bearer {KEY}", "x-simulate": simulate}
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    headers["x-simulate"] = simulate
     content = json.dumps(body()).encode()
     request = urllib.request.Request(f"{running.base}/v1/chat/completions", content, headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
