@@ -121,6 +121,9 @@ lock: $(BIN)/python
 		-o tests/clients/python/requirements.lock
 	@$(MAKE) --no-print-directory $(RUNTIME)
 	@cd tests/clients && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
+	@$(BIN)/python -c 'import json, pathlib; p = pathlib.Path("tests/clients/package-lock.json"); \
+		lock = json.loads(p.read_text()); [one.pop("funding", None) for one in lock["packages"].values()]; \
+		p.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")'
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis bench/build

@@ -2,12 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.docs_samples import ROOT, samples
 
 CLIENTS = ROOT / "tests" / "clients"
+LOCKS = (
+    CLIENTS / "package-lock.json",
+    CLIENTS / "python" / "requirements.lock",
+    ROOT / "requirements.lock",
+    ROOT / "requirements-dev.lock",
+)
 PAGES = ("docs/clients.md", "docs/zh/clients.md")
 ROW = re.compile(r"^\| `([^`]+)`([^|]*) \| ([\d.]+) \|", re.MULTILINE)
 
@@ -51,7 +58,9 @@ def test_both_languages_have_the_same_samples() -> None:
     assert english == chinese
 
 
-def test_no_lock_names_a_registry() -> None:
-    npm = (CLIENTS / "package-lock.json").read_text()
-    assert '"resolved"' not in npm
-    assert "://" not in (CLIENTS / "python" / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_no_lock_holds_an_address(lock: Path) -> None:
+    text = lock.read_text()
+    assert text
+    assert "://" not in text
+    assert '"resolved"' not in text
